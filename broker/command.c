@@ -1,0 +1,292 @@
+/* What the client commands do (STOMP 1.2, "Connecting" and "Client Frames"). */
+#include "auth/principal.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "broker/broker.h"
+#include "broker/policy.h"
+#include "broker/session.h"
+#include "broker/wire.h"
+#include "redis/envelope.h"
+#include "stomp/parser.h"
+#include "stomp/pattern.h"
+#include "stomp/writer.h"
+#include "transport/conn.h"
+
+#include <stdlib.h>
+
+enum {
+	/* After DISCONNECT the client may close first; most do. */
+	DISCONNECT_GRACE_MS = 1000,
+};
+
+static const struct span none = { NULL, 0 };
+
+static struct span header_of(const struct stomp_frame *frame, struct span name)
+{
+	struct span value = none;
+
+	(void)stomp_frame_header(frame, name, &value);
+	return value;
+}
+
+static void fail(struct session *s, const struct stomp_frame *frame, const char *message,
+	const char *details)
+{
+	session_fail(s, header_of(frame, SPAN("receipt")), message, "%s", details);
+}
+
+/* --- CONNECT -------------------------------------------------------------- */
+
+static void send_connected(struct session *s)
+{
+	const struct stomp_heartbeat *own = &s->shard->broker->heartbeat;
+	struct buf *out = &s->shard->scratch;
+
+	out->len = 0;
+	stomp_writer_command(out, STOMP_CONNECTED);
+	(void)stomp_writer_header_raw(out, SPAN("version"), stomp_version_name(s->version));
+	buf_printf(out, "heart-beat:%u,%u\n", own->can, own->want);
+	if (s->principal && s->principal->name.len > 0)
+		(void)stomp_writer_header_raw(out, SPAN("user-name"), s->principal->name);
+	stomp_writer_end(out);
+	session_push(s, wire_new(buf_span(out), true), NULL);
+}
+
+void session_connect(struct session *s, const struct stomp_frame *frame)
+{
+	struct stomp_heartbeat client = { 0, 0 };
+	struct span offer = header_of(frame, SPAN("heart-beat"));
+	enum stomp_version version;
+
+	if (!stomp_version_negotiate(header_of(frame, SPAN("accept-version")), &version)) {
+		session_fail_version(s);
+		return;
+	}
+	if (offer.at && !stomp_heartbeat_read(offer, &client)) {
+		session_fail(s, none, "Malformed heart-beat header",
+			"heart-beat must be two whole numbers with a comma between them");
+		return;
+	}
+	s->version = version;
+	s->beats = stomp_heartbeat_agree(s->shard->broker->heartbeat, client);
+	s->state = SESSION_CONNECTED;
+	free(s->kept_token);
+	s->kept_token = NULL;
+	stomp_parser_set_version(s->parser, version);
+	stomp_parser_set_limits(s->parser, &s->shard->broker->limits);
+	stats_add(&s->shard->stats.sessions_connected, 1);
+	log_debug("session.connected", LOG_U64("session", s->id),
+		LOG_SPAN("version", stomp_version_name(version)),
+		LOG_SPAN("user", s->principal ? s->principal->id : SPAN("")));
+	send_connected(s);
+	session_rearm(s);
+}
+
+/* --- SEND ----------------------------------------------------------------- */
+
+static bool check_destination(
+	struct session *s, const struct stomp_frame *frame, struct span destination)
+{
+	size_t most = s->shard->broker->config->limits_destination;
+
+	if (destination.len <= most)
+		return true;
+	session_fail(s, header_of(frame, SPAN("receipt")), "Destination too long",
+		"limits.destination is %zu bytes", most);
+	return false;
+}
+
+/* The sender's headers that subscribers get to see; false when there are too many. */
+static bool forward_headers(const struct session *s, const struct stomp_frame *frame,
+	struct bus_header *headers, size_t *count)
+{
+	*count = 0;
+	for (size_t i = 0; i < frame->header_count; i++) {
+		const struct stomp_header *h = &frame->headers[i];
+
+		if (!policy_forwards(s->shard->broker, h->name))
+			continue;
+		if (*count == ENVELOPE_HEADERS_MOST)
+			return false;
+		headers[(*count)++] = (struct bus_header){ h->name, h->value };
+	}
+	return true;
+}
+
+static bool resolve(struct session *s, const struct stomp_frame *frame, struct span *to)
+{
+	struct span from = header_of(frame, SPAN("destination"));
+
+	if (!check_destination(s, frame, from))
+		return false;
+	switch (route_resolve(&s->shard->broker->route, from, &s->shard->route_scratch, to)) {
+	case ROUTE_FOUND:
+		return true;
+	case ROUTE_BROKER_ONLY:
+		fail(s, frame, "Not allowed to send there",
+			"clients send to an application prefix (prefixes.app); see allow_client_publish");
+		return false;
+	case ROUTE_UNKNOWN:
+		fail(s, frame, "Unknown destination",
+			"the destination is under none of prefixes.app");
+		return false;
+	}
+	return false;
+}
+
+void session_send(struct session *s, const struct stomp_frame *frame)
+{
+	struct bus_header headers[ENVELOPE_HEADERS_MOST];
+	struct bus_message m = {
+		.content_type = header_of(frame, SPAN("content-type")),
+		.headers = headers,
+		.body = frame->body,
+	};
+
+	if (header_of(frame, SPAN("transaction")).at) {
+		fail(s, frame, "Transactions are not supported", "SEND has a transaction header");
+		return;
+	}
+	if (!resolve(s, frame, &m.destination))
+		return;
+	if (!forward_headers(s, frame, headers, &m.header_count)) {
+		fail(s, frame, "Too many headers", "at most 64 headers are passed on");
+		return;
+	}
+	m.body_is_utf8 = utf8_is_valid(m.body);
+	/* The receipt first: the answer may come before shard_publish() returns. */
+	s->last_publish = s->shard->published + 1;
+	session_receipt(s, frame, s->last_publish);
+	stats_add(&s->shard->stats.messages_received, 1);
+	shard_publish(s->shard, &m, s->id);
+}
+
+/* --- SUBSCRIBE, UNSUBSCRIBE ----------------------------------------------- */
+
+/* The link that leads to the subscription, so that it can be taken out; NULL when none fits. */
+static struct subscription **find_subscription(
+	struct session *s, struct span id, struct span destination)
+{
+	for (struct subscription **at = &s->subscriptions; *at; at = &(*at)->next) {
+		bool same = (*at)->id_len > 0 || id.at
+				    ? span_eq(subscription_id(*at), id)
+				    : span_eq((*at)->topic->destination, destination);
+
+		if (same)
+			return at;
+	}
+	return NULL;
+}
+
+static bool check_subscribe(
+	struct session *s, const struct stomp_frame *frame, struct span id, struct span destination)
+{
+	struct span ack = header_of(frame, SPAN("ack"));
+	size_t most = s->shard->broker->config->limits_subscriptions;
+
+	if (ack.at && !span_eq(ack, SPAN("auto"))) {
+		bool known =
+			span_eq(ack, SPAN("client")) || span_eq(ack, SPAN("client-individual"));
+
+		fail(s, frame, known ? "Ack mode not supported" : "Unknown ack mode",
+			"ack must be auto");
+		return false;
+	}
+	if (id.at && id.len == 0) {
+		fail(s, frame, "Empty subscription id", "SUBSCRIBE needs an id that is not empty");
+		return false;
+	}
+	if (!check_destination(s, frame, destination))
+		return false;
+	if (!route_is_broker(&s->shard->broker->route, destination)) {
+		fail(s, frame, "Unknown destination",
+			"the destination is under none of prefixes.broker");
+		return false;
+	}
+	if (stomp_pattern_is_special(destination)) {
+		fail(s, frame, "Patterns are not supported",
+			"the destination of SUBSCRIBE holds one of * ? { }");
+		return false;
+	}
+	if (find_subscription(s, id, destination)) {
+		fail(s, frame, "Duplicate subscription",
+			id.at ? "the id is in use on this connection"
+			      : "the destination is subscribed to without an id already");
+		return false;
+	}
+	if (s->subscription_count >= most) {
+		session_fail(s, header_of(frame, SPAN("receipt")), "Too many subscriptions",
+			"limits.subscriptions is %zu", most);
+		return false;
+	}
+	return true;
+}
+
+void session_subscribe(struct session *s, const struct stomp_frame *frame)
+{
+	struct span id = header_of(frame, SPAN("id"));
+	struct span destination = header_of(frame, SPAN("destination"));
+	struct buf *line = &s->shard->scratch;
+	struct subscription *subscription;
+
+	if (!destination.at) {
+		fail(s, frame, "Required header missing", "SUBSCRIBE needs the header destination");
+		return;
+	}
+	if (!check_subscribe(s, frame, id, destination))
+		return;
+	line->len = 0;
+	if (id.at && !stomp_writer_header(line, s->version, SPAN("subscription"), id)) {
+		fail(s, frame, "Malformed subscription id", "the id cannot be sent back");
+		return;
+	}
+	subscription = subscription_new(&s->shard->topics, s, destination, id, buf_span(line));
+	subscription->next = s->subscriptions;
+	s->subscriptions = subscription;
+	s->subscription_count++;
+	session_receipt(s, frame, 0);
+}
+
+void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
+{
+	struct span id = header_of(frame, SPAN("id"));
+	struct span destination = header_of(frame, SPAN("destination"));
+	struct subscription **at;
+	struct subscription *subscription;
+
+	if (!id.at && !destination.at) {
+		fail(s, frame, "Required header missing",
+			"UNSUBSCRIBE needs the header id or destination");
+		return;
+	}
+	at = find_subscription(s, id, destination);
+	if (!at) {
+		fail(s, frame, "Unknown subscription", "there is no such subscription to end");
+		return;
+	}
+	subscription = *at;
+	*at = subscription->next;
+	s->subscription_count--;
+	subscription_end(&s->shard->topics, subscription);
+	session_receipt(s, frame, 0);
+}
+
+void session_end_subscriptions(struct session *s)
+{
+	while (s->subscriptions) {
+		struct subscription *subscription = s->subscriptions;
+
+		s->subscriptions = subscription->next;
+		subscription_end(&s->shard->topics, subscription);
+	}
+	s->subscription_count = 0;
+}
+
+/* --- DISCONNECT ----------------------------------------------------------- */
+
+/* The receipt says that everything before it was processed: it waits for the last SEND. */
+void session_disconnect(struct session *s, const struct stomp_frame *frame)
+{
+	session_receipt(s, frame, s->last_publish);
+	session_finish(s, CONN_CLOSE_NORMAL, "", DISCONNECT_GRACE_MS);
+}

@@ -1,0 +1,214 @@
+/*
+ * Flow control. A shard may have OUTBOX_SLOTS publishes under way, so its outbox
+ * never overflows, and every inbox keeps that many slots free for their answers.
+ * Messages from the bus cannot be held back without Redis cutting us off: what
+ * finds no place in an inbox is dropped, counted and logged. But publishes of
+ * our own clients can: while a shard is half full, none are taken, the shards
+ * run out of credit and stop reading from those who send.
+ */
+#include "broker/hub.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/broker.h"
+#include "redis/bus.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	PUBLISHES_A_TURN = 256
+};
+
+struct hub {
+	struct broker *broker;
+	struct bus *bus;
+	uint64_t messages;    /* the second half of message-id */
+	_Atomic bool stalled; /* publishes wait until a shard has caught up, which then wakes us */
+};
+
+static bool is_behind(struct shard *s)
+{
+	return ring_room(&s->inbox) < INBOX_SLOTS / 2 ||
+	       atomic_load_explicit(&s->inbox_bytes, memory_order_relaxed) >
+		       s->broker->config->limits_backlog / 2;
+}
+
+bool hub_is_congested(const struct hub *h)
+{
+	for (unsigned i = 1; i < h->broker->shard_count; i++) {
+		if (is_behind(&h->broker->shards[i]))
+			return true;
+	}
+	return false;
+}
+
+static void post(struct shard *s, struct message *m)
+{
+	bool room = ring_room(&s->inbox) > OUTBOX_SLOTS &&
+		    atomic_load_explicit(&s->inbox_bytes, memory_order_relaxed) + m->bytes <=
+			    s->broker->config->limits_backlog;
+
+	if (room) {
+		atomic_fetch_add_explicit(&s->inbox_bytes, m->bytes, memory_order_relaxed);
+		if (ring_push(&s->inbox, &m->mail)) {
+			shard_wake(s);
+			return;
+		}
+	}
+	stats_add(&s->broker->shards[0].stats.messages_dropped, 1);
+	log_error("shard.behind", LOG_U64("shard", s->index),
+		LOG_STR("remedy", "more threads or nodes, or a higher limits.backlog"));
+	message_unref(m);
+}
+
+static void on_message(void *owner, const struct bus_message *m)
+{
+	struct hub *h = owner;
+	struct broker *b = h->broker;
+	char id[MESSAGE_ID_BYTES];
+	struct message *shared;
+
+	if (!route_is_broker(&b->route, m->destination)) {
+		stats_add(&b->shards[0].stats.messages_unrouted, 1);
+		return;
+	}
+	snprintf(id, sizeof(id), "%s-%" PRIu64, b->node, ++h->messages);
+	if (b->shard_count > 1) {
+		shared = message_new(m, id, b->shard_count - 1);
+		for (unsigned i = 1; i < b->shard_count; i++)
+			post(&b->shards[i], shared);
+	}
+	shard_dispatch(&b->shards[0], m, id);
+}
+
+static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
+{
+	struct hub *h = owner;
+	struct publish *p = cookie;
+	struct shard *s = &h->broker->shards[p->shard];
+
+	p->how = how;
+	if (p->shard == 0) {
+		shard_accepted(s, p);
+		return;
+	}
+	/* A slot is kept for each publish under way: see post(). */
+	if (!ring_push(&s->inbox, &p->mail))
+		abort();
+	shard_wake(s);
+}
+
+static void on_state(void *owner, enum bus_state state, const char *why)
+{
+	struct broker *b = ((struct hub *)owner)->broker;
+
+	pthread_mutex_lock(&b->bus_lock);
+	b->bus_state = state;
+	snprintf(b->bus_why, sizeof(b->bus_why), "%s", why ? why : "");
+	pthread_mutex_unlock(&b->bus_lock);
+}
+
+struct hub *hub_new(struct broker *broker)
+{
+	struct hub *h = mem_zalloc(sizeof(*h));
+
+	h->broker = broker;
+	return h;
+}
+
+void hub_free(struct hub *h)
+{
+	if (!h)
+		return;
+	bus_free(h->bus);
+	free(h);
+}
+
+static double seconds(uint64_t ms)
+{
+	return (double)ms / 1000.;
+}
+
+void hub_start(struct hub *h)
+{
+	static const struct bus_events events = { on_message, on_accepted, on_state };
+	const struct config *c = h->broker->config;
+	const struct bus_redis_config redis = {
+		.url = c->redis_url,
+		.channel = c->redis_channel,
+		.deliver_while_down = c->redis_on_down == 0,
+		.outbox_bytes = c->redis_outbox,
+		.max_payload = c->redis_max_payload,
+		.first_pause = seconds(c->redis_pause_least),
+		.longest_pause = seconds(c->redis_pause_most),
+		.ping_every = seconds(c->redis_ping_every),
+		.answer_within = seconds(c->redis_answer_within),
+		.probe_every = seconds(c->redis_probe_every),
+	};
+
+	if (*c->redis_url)
+		h->bus = bus_redis_new(h->broker->shards[0].loop, &redis, &events, h);
+	else
+		h->bus = bus_local_new(&events, h);
+}
+
+void hub_publish(struct hub *h, struct publish *p)
+{
+	bus_publish(h->bus, &p->content, p);
+}
+
+/*
+ * Says so before it looks a second time: a shard that catches up in between
+ * either is seen here or sees the flag.
+ */
+static bool is_stalled(struct hub *h)
+{
+	if (!hub_is_congested(h))
+		return false;
+	atomic_store(&h->stalled, true);
+	if (hub_is_congested(h))
+		return true;
+	atomic_store(&h->stalled, false);
+	return false;
+}
+
+void hub_caught_up(struct hub *h)
+{
+	if (atomic_load(&h->stalled) && atomic_exchange(&h->stalled, false))
+		shard_wake(&h->broker->shards[0]);
+}
+
+void hub_collect(struct hub *h)
+{
+	bool more;
+
+	for (unsigned round = 0; round < PUBLISHES_A_TURN; round++) {
+		more = false;
+		for (unsigned i = 1; i < h->broker->shard_count; i++) {
+			struct publish *p;
+
+			if (is_stalled(h))
+				return;
+			p = ring_pull(&h->broker->shards[i].outbox);
+			if (!p)
+				continue;
+			more = true;
+			hub_publish(h, p);
+		}
+		if (!more)
+			return;
+	}
+	shard_wake(&h->broker->shards[0]);
+}
+
+size_t hub_pending(const struct hub *h)
+{
+	return bus_pending(h->bus);
+}
+
+void hub_counters(const struct hub *h, struct bus_counters *out)
+{
+	bus_counters(h->bus, out);
+}

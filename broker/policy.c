@@ -1,0 +1,60 @@
+#include "broker/policy.h"
+
+#include "broker/broker.h"
+
+#include <strings.h>
+
+/* What the broker writes itself, what concerns only the sender's frame, and credentials. */
+static const char *const never[] = {
+	"destination",
+	"content-type",
+	"content-length",
+	"subscription",
+	"message-id",
+	"ack",
+	"id",
+	"receipt",
+	"receipt-id",
+	"transaction",
+	"selector",
+	"session",
+	"server",
+	"version",
+	"host",
+	"accept-version",
+	"heart-beat",
+	"user-name",
+	"login",
+	"passcode",
+	"authorization",
+	"proxy-authorization",
+	"cookie",
+	"x-authorization",
+	"x-csrf-token",
+	"access_token",
+	"token",
+};
+
+static bool is_named(struct span header, const char *name)
+{
+	return header.len == strlen(name) && strncasecmp(header.at, name, header.len) == 0;
+}
+
+bool policy_forwards(const struct broker *b, struct span header)
+{
+	if (header.len >= 4 && strncasecmp(header.at, "simp", 4) == 0)
+		return false;
+	for (size_t i = 0; i < countof(never); i++) {
+		if (is_named(header, never[i]))
+			return false;
+	}
+	if (token_is_header(b->tokens, header))
+		return false;
+	if (b->forward.all)
+		return true;
+	for (size_t i = 0; i < b->forward.names->count; i++) {
+		if (is_named(header, b->forward.names->items[i]))
+			return true;
+	}
+	return false;
+}

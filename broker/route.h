@@ -1,0 +1,39 @@
+/*
+ * Where a client's SEND goes and what may be subscribed to: prefixes of whole
+ * segments, so that /sub is not /subway.
+ */
+#ifndef BROKER_ROUTE_H
+#define BROKER_ROUTE_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/span.h"
+
+struct route {
+	const char *const *app; /* borrowed */
+	size_t app_count;
+	const char *const *broker; /* borrowed; at least one */
+	size_t broker_count;
+	bool allow_client_publish;
+};
+
+enum route_result {
+	ROUTE_FOUND,
+	ROUTE_BROKER_ONLY, /* a broker destination, which clients may not send to */
+	ROUTE_UNKNOWN,     /* under no prefix, or with nothing behind it */
+};
+
+/*
+ * The broker destination that a SEND to `from` reaches: a view of `from` or of
+ * `scratch`, valid until either changes.
+ */
+enum route_result route_resolve(
+	const struct route *r, struct span from, struct buf *scratch, struct span *to) MUST_USE;
+
+/* Is this a destination under a broker prefix, with something behind it? */
+bool route_is_broker(const struct route *r, struct span destination) MUST_USE;
+
+/* One of: a slash, no slash at its end, no empty segment, no pattern characters. */
+bool route_check_prefix(const char *prefix, const char **why) MUST_USE;
+
+#endif

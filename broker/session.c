@@ -1,0 +1,577 @@
+/*
+ * Bytes to frames to the command table, and the client's outbound queue. What
+ * the commands do stands in command.c, when the timer fires in session_timer.c.
+ *
+ * A session may have to wait before its next frame: an interceptor has not
+ * decided, the shard has no credit for publishes, or too many receipts are owed.
+ * Then its connection is not read, and what was read already is held.
+ */
+#include "broker/session.h"
+
+#include "auth/principal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/broker.h"
+#include "broker/wire.h"
+#include "stomp/parser.h"
+#include "stomp/writer.h"
+#include "transport/server.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A frame in front of the interceptors, and what they may take time to think about. */
+struct pending {
+	struct interceptor_call call;
+	struct stomp_frame frame;
+};
+
+enum {
+	REASON_BYTES = 512
+};
+
+static const struct config *config_of(const struct session *s)
+{
+	return s->shard->broker->config;
+}
+
+void *session_open(struct shard *shard, struct conn *c, const struct request *request)
+{
+	struct session *s = mem_zalloc(sizeof(*s));
+	struct buf token = { NULL, 0, 0 };
+	char peer[64];
+
+	s->shard = shard;
+	s->conn = c;
+	s->id = ++shard->next_id;
+	s->version = STOMP_VERSION_1_2; /* what CONNECT is read as */
+	s->opened_ms = s->heard_ms = s->sent_ms = clock_ms();
+	list_init(&s->wait);
+	list_init(&s->receipts);
+	list_push(&shard->sessions, &s->link);
+	outbound_init(&s->out);
+	session_init_timer(s);
+	if (token_from_request(shard->broker->tokens, request->query, request->cookie, &token))
+		s->kept_token = mem_dup(token.at, token.len);
+	buf_fini(&token);
+	session_rearm(s);
+	stats_add(&shard->stats.connections_opened, 1);
+	atomic_fetch_add_explicit(&shard->session_count, 1, memory_order_relaxed);
+	if (log_enabled(LOG_LEVEL_DEBUG)) {
+		conn_peer(c, peer, sizeof(peer));
+		log_debug("session.open", LOG_U64("session", s->id), LOG_U64("shard", shard->index),
+			LOG_STR("from", peer));
+	}
+	return s;
+}
+
+static void forget_receipts(struct session *s)
+{
+	while (!list_is_empty(&s->receipts)) {
+		struct receipt *r = container_of(s->receipts.next, struct receipt, link);
+
+		list_remove(&r->link);
+		list_remove(&r->owed);
+		free(r);
+	}
+	s->receipt_count = 0;
+}
+
+static void drop_parser(struct session *s)
+{
+	if (s->parser)
+		shard_return_parser(s->shard, s->parser);
+	s->parser = NULL;
+}
+
+void session_on_close(void *session)
+{
+	struct session *s = session;
+
+	list_remove(&s->link);
+	list_remove(&s->wait);
+	wheel_stop(&s->timer);
+	if (s->pending) {
+		interceptor_cancel(&s->pending->call);
+		free(s->pending);
+	}
+	session_end_subscriptions(s);
+	forget_receipts(s);
+	outbound_clear(&s->out);
+	drop_parser(s);
+	buf_fini(&s->held);
+	principal_free(s->principal);
+	free(s->kept_token);
+	stats_add(&s->shard->stats.connections_closed, 1);
+	atomic_fetch_sub_explicit(&s->shard->session_count, 1, memory_order_relaxed);
+	log_debug("session.close", LOG_U64("session", s->id));
+	free(s);
+}
+
+/* --- out ------------------------------------------------------------------ */
+
+static void queue(struct session *s, struct wire *wire, struct subscription *subscription)
+{
+	outbound_push(&s->out, wire, subscription, clock_ms());
+	conn_want_room(s->conn);
+}
+
+void session_close_slow(struct session *s)
+{
+	stats_add(&s->shard->stats.slow_closed, 1);
+	log_info("session.slow", LOG_U64("session", s->id), LOG_U64("queued_bytes", s->out.bytes),
+		LOG_U64("queued_messages", s->out.count));
+	outbound_clear(&s->out);
+	forget_receipts(s);
+	session_finish(
+		s, CONN_CLOSE_SLOW, "Failed to send message within the configured send limit", 0);
+}
+
+void session_push(struct session *s, struct wire *wire, struct subscription *subscription)
+{
+	if (s->state == SESSION_CLOSING) {
+		wire_unref(wire);
+		return;
+	}
+	/* What this very turn has queued is no sign of a slow client: let it out first. */
+	if (s->out.bytes >= config_of(s)->limits_queue && !conn_is_blocked(s->conn))
+		conn_room_now(s->conn);
+	if (s->out.bytes >= config_of(s)->limits_queue) {
+		wire_unref(wire);
+		session_close_slow(s);
+		return;
+	}
+	queue(s, wire, subscription);
+}
+
+void session_on_room(void *session)
+{
+	struct session *s = session;
+	uint64_t now = clock_ms();
+	uint32_t before = s->out.count;
+	bool drained = outbound_write(&s->out, s->conn, now);
+
+	if (s->out.count < before)
+		s->sent_ms = now;
+	if (!drained)
+		session_rearm(s); /* the age of what waits counts from now on */
+	if (s->state != SESSION_CLOSING || s->close_sent)
+		return;
+	if (drained && list_is_empty(&s->receipts) && now >= s->close_at_ms) {
+		s->close_sent = true;
+		conn_close(s->conn, s->close_code, s->close_reason, config_of(s)->limits_linger);
+	}
+}
+
+void session_finish(struct session *s, unsigned code, const char *reason, uint64_t grace_ms)
+{
+	uint64_t now = clock_ms();
+
+	s->state = SESSION_CLOSING;
+	s->close_code = code;
+	s->close_reason = reason;
+	s->close_at_ms = now + grace_ms;
+	s->give_up_ms = s->close_at_ms + config_of(s)->limits_linger;
+	if (code == CONN_CLOSE_SLOW) {
+		/* Nothing goes out any more but the reason, behind what the socket already has. */
+		s->close_sent = true;
+		conn_close(s->conn, code, reason, config_of(s)->limits_linger);
+	}
+	conn_want_room(s->conn);
+	session_rearm(s);
+}
+
+void session_go_away(struct session *s)
+{
+	if (s->state != SESSION_CLOSING)
+		session_finish(s, CONN_CLOSE_GOING_AWAY, "the server is shutting down", 0);
+}
+
+/* --- ERROR and RECEIPT ---------------------------------------------------- */
+
+static void fail_with(struct session *s, struct span receipt, const char *message,
+	struct span versions, const char *details)
+{
+	struct buf *out = &s->shard->scratch;
+
+	if (s->state == SESSION_CLOSING)
+		return;
+	stats_add(&s->shard->stats.frames_refused, 1);
+	log_debug("session.error", LOG_U64("session", s->id), LOG_STR("message", message),
+		LOG_STR("details", details));
+	out->len = 0;
+	stomp_writer_command(out, STOMP_ERROR);
+	(void)stomp_writer_header(out, s->version, SPAN("message"), span_of(message));
+	if (receipt.at)
+		(void)stomp_writer_header(out, s->version, SPAN("receipt-id"), receipt);
+	if (versions.len > 0)
+		(void)stomp_writer_header(out, s->version, SPAN("version"), versions);
+	(void)stomp_writer_header(out, s->version, SPAN("content-type"), SPAN("text/plain"));
+	stomp_writer_body(out, span_of(details));
+	forget_receipts(s);
+	queue(s, wire_new(buf_span(out), true), NULL);
+	session_finish(s, CONN_CLOSE_PROTOCOL, "", 0);
+}
+
+void session_fail(struct session *s, struct span receipt, const char *message, const char *fmt, ...)
+{
+	char details[REASON_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(details, sizeof(details), fmt, args);
+	va_end(args);
+	fail_with(s, receipt, message, SPAN(""), details);
+}
+
+void session_fail_version(struct session *s)
+{
+	fail_with(s, (struct span){ NULL, 0 }, "Unsupported protocol version", stomp_version_all(),
+		"Supported protocol versions are 1.0,1.1,1.2");
+}
+
+static void send_receipt(struct session *s, struct span id)
+{
+	struct buf *out = &s->shard->scratch;
+
+	out->len = 0;
+	stomp_writer_command(out, STOMP_RECEIPT);
+	(void)stomp_writer_header(out, s->version, SPAN("receipt-id"), id);
+	stomp_writer_end(out);
+	queue(s, wire_new(buf_span(out), true), NULL);
+}
+
+static void send_due_receipts(struct session *s)
+{
+	while (!list_is_empty(&s->receipts)) {
+		struct receipt *r = container_of(s->receipts.next, struct receipt, link);
+
+		if (!list_is_empty(&r->owed))
+			return; /* the bus has not answered yet */
+		list_remove(&r->link);
+		s->receipt_count--;
+		send_receipt(s, r->id);
+		free(r);
+	}
+}
+
+void receipt_answered(struct receipt *r)
+{
+	struct session *s = r->session;
+
+	list_remove(&r->owed);
+	send_due_receipts(s);
+}
+
+void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after)
+{
+	struct receipt *r;
+	struct span id;
+	char *copy;
+
+	if (!stomp_frame_header(frame, SPAN("receipt"), &id))
+		return;
+	if (after <= s->shard->answered && list_is_empty(&s->receipts)) {
+		send_receipt(s, id);
+		return;
+	}
+	r = mem_zalloc(sizeof(*r) + id.len);
+	copy = (char *)(r + 1);
+	if (id.len > 0)
+		memcpy(copy, id.at, id.len);
+	r->id = (struct span){ copy, id.len };
+	r->session = s;
+	r->publish = after;
+	list_init(&r->link);
+	list_init(&r->owed);
+	list_push(&s->receipts, &r->link);
+	s->receipt_count++;
+	if (after > s->shard->answered)
+		list_push(&s->shard->owed, &r->owed);
+}
+
+void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publish)
+{
+	struct span receipt = { NULL, 0 };
+
+	for (struct list *at = s->receipts.next; at != &s->receipts; at = at->next) {
+		const struct receipt *r = container_of(at, struct receipt, link);
+
+		if (r->publish == publish && !receipt.at)
+			receipt = r->id;
+	}
+	if (how == BUS_TOO_LARGE)
+		session_fail(s, receipt, "Message too large for the bus",
+			"redis.max_payload is %llu bytes",
+			(unsigned long long)config_of(s)->redis_max_payload);
+	else
+		session_fail(s, receipt, "The bus is down",
+			"Redis is away and redis.on_down is refuse; try again later");
+}
+
+/* --- in ------------------------------------------------------------------- */
+
+static struct span receipt_of(const struct stomp_frame *frame)
+{
+	struct span receipt = { NULL, 0 };
+
+	/* A receipt on CONNECT is not honoured (STOMP 1.2, "receipt"). */
+	if (frame->command != STOMP_CONNECT && frame->command != STOMP_STOMP)
+		(void)stomp_frame_header(frame, SPAN("receipt"), &receipt);
+	return receipt;
+}
+
+static void refuse_illegal(
+	struct session *s, const struct stomp_frame *frame, enum inbound why, const char *missing)
+{
+	const char *command = stomp_command_name(frame->command);
+	struct span receipt = receipt_of(frame);
+
+	switch (why) {
+	case INBOUND_LEGAL:
+		break;
+	case INBOUND_NOT_SUPPORTED:
+		session_fail(s, receipt, "Command not supported",
+			"%s is not supported from a client", command);
+		break;
+	case INBOUND_WRONG_STATE:
+		session_fail(s, receipt,
+			s->state == SESSION_OPEN ? "Not connected" : "Already connected",
+			s->state == SESSION_OPEN ? "%s came before CONNECT"
+						 : "%s came on a connected session",
+			command);
+		break;
+	case INBOUND_HEADER_MISSING:
+		session_fail(s, receipt, "Required header missing", "%s needs the header %s",
+			command, missing);
+		break;
+	}
+}
+
+static void refuse_syntax(struct session *s)
+{
+	static const char *const options[] = {
+		[STOMP_FAULT_HEADERS] = "limits.headers",
+		[STOMP_FAULT_LINE_BYTES] = "limits.header_line",
+		[STOMP_FAULT_HEADER_BYTES] = "limits.header_block",
+		[STOMP_FAULT_BODY_BYTES] = "limits.body",
+	};
+	enum stomp_fault fault = stomp_parser_fault(s->parser);
+	const char *error = stomp_parser_error(s->parser);
+	struct span receipt = { NULL, 0 };
+	struct stomp_limits limits = s->state == SESSION_OPEN ? s->shard->broker->connect_limits
+							      : s->shard->broker->limits;
+	const size_t values[] = {
+		[STOMP_FAULT_HEADERS] = limits.headers,
+		[STOMP_FAULT_LINE_BYTES] = limits.line_bytes,
+		[STOMP_FAULT_HEADER_BYTES] = limits.header_bytes,
+		[STOMP_FAULT_BODY_BYTES] = limits.body_bytes,
+	};
+
+	if (!stomp_parser_refused_receipt(s->parser, &receipt))
+		receipt.at = NULL;
+	if (fault == STOMP_FAULT_NONE || fault == STOMP_FAULT_SYNTAX)
+		session_fail(s, receipt, error, "The frame breaks the STOMP grammar: %s", error);
+	else if (s->state == SESSION_OPEN && fault != STOMP_FAULT_HEADERS)
+		session_fail(s, receipt, error, "limits.connect_frame is %llu",
+			(unsigned long long)config_of(s)->limits_connect_frame);
+	else
+		session_fail(s, receipt, error, "%s is %zu", options[fault], values[fault]);
+}
+
+static void act(struct session *s, struct pending *p)
+{
+	if (p->call.identified)
+		s->principal = p->call.identified;
+	p->call.identified = NULL;
+	inbound_act(s, &p->frame);
+}
+
+static void deny(struct session *s, struct pending *p)
+{
+	stats_add(&s->shard->stats.access_denied, 1);
+	log_info("session.denied", LOG_U64("session", s->id),
+		LOG_STR("command", stomp_command_name(p->frame.command)),
+		LOG_STR("why", p->call.why ? p->call.why : "denied"));
+	principal_free(p->call.identified);
+	p->call.identified = NULL;
+	session_fail(s, receipt_of(&p->frame), p->call.why ? p->call.why : "Access denied",
+		"%s was refused", stomp_command_name(p->frame.command));
+}
+
+static void give_back(struct session *s, struct pending *p)
+{
+	if (s->shard->spare)
+		free(p);
+	else
+		s->shard->spare = p;
+}
+
+static void on_verdict(void *owner, struct interceptor_call *call, enum interceptor_verdict verdict)
+{
+	struct session *s = owner;
+	struct pending *p = container_of(call, struct pending, call);
+
+	s->pending = NULL;
+	if (s->state == SESSION_CLOSING) {
+		principal_free(call->identified); /* the node is going down meanwhile */
+		call->identified = NULL;
+	} else if (verdict == INTERCEPTOR_ALLOW) {
+		act(s, p);
+	} else {
+		deny(s, p);
+	}
+	give_back(s, p);
+	session_go_on(s);
+}
+
+static void intercept(struct session *s, const struct stomp_frame *frame)
+{
+	struct pending *p = s->shard->spare;
+	struct span kept = { s->kept_token, s->kept_token ? strlen(s->kept_token) : 0 };
+
+	s->shard->spare = NULL;
+	if (!p)
+		p = mem_zalloc(sizeof(*p));
+	p->frame = *frame;
+	p->call = (struct interceptor_call){
+		.frame = &p->frame,
+		.kept_token = kept,
+		.now_s = time(NULL),
+		.principal = s->principal,
+		.on_verdict = on_verdict,
+		.owner = s,
+	};
+	switch (interceptor_run(s->shard->broker->chain, &p->call)) {
+	case INTERCEPTOR_ALLOW:
+		act(s, p);
+		break;
+	case INTERCEPTOR_DENY:
+		deny(s, p);
+		break;
+	case INTERCEPTOR_LATER:
+		s->pending = p;
+		conn_pause(s->conn);
+		return;
+	}
+	give_back(s, p);
+}
+
+static bool must_wait(const struct session *s)
+{
+	return s->pending || !shard_has_credit(s->shard) ||
+	       s->receipt_count >= config_of(s)->limits_receipts;
+}
+
+static void wait_for_credit(struct session *s)
+{
+	if (s->pending || !list_is_empty(&s->wait))
+		return;
+	list_push(&s->shard->waiting, &s->wait);
+	conn_pause(s->conn);
+}
+
+static void configure_parser(struct session *s)
+{
+	const struct broker *b = s->shard->broker;
+
+	stomp_parser_reset(s->parser, s->state == SESSION_OPEN ? &b->connect_limits : &b->limits);
+	stomp_parser_set_version(s->parser, s->version);
+}
+
+static void read_frames(struct session *s)
+{
+	struct stomp_frame frame;
+	enum inbound legal;
+	const char *missing = "";
+
+	while (s->parser && s->state != SESSION_CLOSING) {
+		enum stomp_got got;
+
+		if (must_wait(s)) {
+			wait_for_credit(s);
+			return;
+		}
+		got = stomp_parser_next(s->parser, &frame);
+		if (got == STOMP_GOT_MORE)
+			break;
+		if (got == STOMP_GOT_ERROR) {
+			refuse_syntax(s);
+			break;
+		}
+		stats_add(&s->shard->stats.frames_received, 1);
+		legal = inbound_check(s, &frame, &missing);
+		if (legal == INBOUND_LEGAL)
+			intercept(s, &frame);
+		else
+			refuse_illegal(s, &frame, legal, missing);
+		if (s->pending)
+			return; /* the frame is still being looked at */
+	}
+	if (s->parser && (s->state == SESSION_CLOSING || stomp_parser_pending(s->parser) == 0))
+		drop_parser(s);
+}
+
+static bool is_only_beats(struct span bytes)
+{
+	for (size_t i = 0; i < bytes.len; i++) {
+		if (bytes.at[i] != '\n' && bytes.at[i] != '\r')
+			return false;
+	}
+	return true;
+}
+
+static void take_bytes(struct session *s, struct span bytes)
+{
+	if (!s->parser) {
+		if (is_only_beats(bytes))
+			return;
+		s->parser = shard_take_parser(s->shard);
+		configure_parser(s);
+	}
+	stomp_parser_feed(s->parser, bytes);
+	read_frames(s);
+}
+
+void session_on_bytes(void *session, struct span bytes)
+{
+	struct session *s = session;
+
+	s->heard_ms = clock_ms();
+	s->pinged_ms = 0;
+	if (s->state == SESSION_CLOSING)
+		return;
+	if (s->pending || !list_is_empty(&s->wait))
+		buf_put(&s->held, bytes); /* at most what was read before the pause */
+	else
+		take_bytes(s, bytes);
+}
+
+void session_on_pong(void *session)
+{
+	struct session *s = session;
+
+	s->heard_ms = clock_ms();
+	s->pinged_ms = 0;
+}
+
+void session_go_on(struct session *s)
+{
+	struct buf held;
+
+	if (s->state != SESSION_CLOSING && must_wait(s))
+		return;
+	list_remove(&s->wait);
+	read_frames(s);
+	if (s->pending || !list_is_empty(&s->wait))
+		return;
+	held = s->held;
+	s->held = (struct buf){ NULL, 0, 0 };
+	if (held.len > 0 && s->state != SESSION_CLOSING)
+		take_bytes(s, buf_span(&held));
+	buf_fini(&held);
+	if (!s->pending && list_is_empty(&s->wait))
+		conn_resume(s->conn);
+}

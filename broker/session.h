@@ -1,0 +1,139 @@
+/* One client, from the first byte on its connection to the last. */
+#ifndef BROKER_SESSION_H
+#define BROKER_SESSION_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/wheel.h"
+#include "broker/inbound.h"
+#include "broker/outbound.h"
+#include "redis/bus.h"
+#include "stomp/heartbeat.h"
+#include "stomp/version.h"
+
+struct conn;
+struct pending;
+struct principal;
+struct receipt;
+struct request;
+struct shard;
+struct stomp_parser;
+struct subscription;
+struct wire;
+
+enum session_state {
+	SESSION_OPEN,      /* the connection is up; CONNECT is awaited */
+	SESSION_CONNECTED, /* identified; may send and subscribe */
+	SESSION_CLOSING,   /* what is queued goes out, nothing is read */
+};
+
+/* Owned by its shard; ends with its connection. */
+struct session {
+	struct list link; /* in shard->sessions */
+	struct list wait; /* in shard->waiting while no frame may be read: see session_go_on() */
+	struct shard *shard;
+	struct conn *conn;
+	uint64_t id; /* of this process, never used again */
+	struct wheel_timer timer;
+
+	enum session_state state;
+	enum stomp_version version;
+	struct stomp_beats beats;
+	struct stomp_parser *parser; /* from the shard's pool; NULL while nothing is unread */
+	struct pending *pending;     /* a frame that an interceptor will answer later; owned */
+	struct buf held;             /* bytes that came meanwhile */
+
+	struct principal *principal; /* owned; NULL: anonymous */
+	char *kept_token;            /* owned; from the opening request, until CONNECT */
+	struct subscription *subscriptions;
+	size_t subscription_count;
+	struct list
+		receipts; /* struct receipt.link, oldest first: those that may not be sent yet */
+	size_t receipt_count;
+	uint64_t last_publish; /* number of the newest SEND on this shard that came from here */
+
+	struct outbound out;
+	uint64_t opened_ms;
+	uint64_t heard_ms;  /* last sign of life */
+	uint64_t sent_ms;   /* last time something went out */
+	uint64_t pinged_ms; /* 0: no PING waits for its answer */
+
+	/* While closing. */
+	uint64_t close_at_ms; /* the client may close first until then */
+	uint64_t give_up_ms;  /* what cannot be delivered until then is lost */
+	bool close_sent;      /* the connection does the rest */
+	unsigned close_code;
+	const char *close_reason; /* static */
+};
+
+/* The events of its connection; see transport/server.h. */
+void *session_open(struct shard *shard, struct conn *c, const struct request *request);
+void session_on_bytes(void *session, struct span bytes);
+void session_on_pong(void *session);
+void session_on_room(void *session);
+void session_on_close(void *session);
+
+/* Queues a frame; takes one reference of `wire`. A client that does not read is closed here. */
+void session_push(struct session *s, struct wire *wire, struct subscription *subscription);
+
+/* Reads on after a wait: the shard has credit again, or receipts were answered. */
+void session_go_on(struct session *s);
+
+/* The bus did not take a SEND of this client; it had that number on the shard. */
+void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publish);
+
+/*
+ * A RECEIPT that may not be sent yet: the bus still has to answer a publish of
+ * this shard, or an older receipt of the same session waits. Receipts go out in
+ * the order of their frames.
+ */
+struct receipt {
+	struct list link; /* in session->receipts */
+	struct list owed; /* in shard->owed, in the order of `publish`; alone once answered */
+	struct session *session;
+	uint64_t publish; /* sent when the bus has answered this publish; see shard_publish() */
+	struct span id;   /* in the same block */
+};
+
+/* The publish that `r` waits for was answered. */
+void receipt_answered(struct receipt *r);
+
+/* The node is shutting down: says so once everything owed has gone out. */
+void session_go_away(struct session *s);
+
+/*
+ * What follows is for the command functions (command.c) only.
+ */
+
+/* The rules for the commands; each is called with a frame that inbound.c let through. */
+inbound_fn session_connect;
+inbound_fn session_send;
+inbound_fn session_subscribe;
+inbound_fn session_unsubscribe;
+inbound_fn session_disconnect;
+
+/*
+ * ERROR with `message`, maybe `receipt` (at NULL: none), a body with details,
+ * then close. `versions`: also lists the supported versions.
+ */
+void session_fail(struct session *s, struct span receipt, const char *message, const char *fmt, ...)
+	PRINTF(4, 5);
+void session_fail_version(struct session *s);
+
+/* Lets what is queued out, then closes; at the earliest after grace_ms. */
+void session_finish(struct session *s, unsigned code, const char *reason, uint64_t grace_ms);
+
+/* Answers the frame's receipt header, if any, once the bus has answered publish number `after`. */
+void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after);
+
+/* Ends every subscription. */
+void session_end_subscriptions(struct session *s);
+
+/* When does the timer have to look next? Arms it (session_timer.c). */
+void session_rearm(struct session *s);
+void session_init_timer(struct session *s);
+
+/* Ends a client that does not read: what waits is dropped, the reason is sent. */
+void session_close_slow(struct session *s);
+
+#endif

@@ -1,0 +1,213 @@
+/* From the configuration to the modules' own settings; what only they can judge is judged here. */
+#include "base/clock.h"
+#include "base/random.h"
+#include "broker/broker.h"
+#include "broker/hub.h"
+#include "transport/origin.h"
+
+#include <stdlib.h>
+
+enum {
+	WHY_BYTES = 256
+};
+
+static const char *const *texts(const struct config_list *list)
+{
+	return (const char *const *)list->items;
+}
+
+static bool check_prefixes(const struct config *c, const char *path, const struct config_list *list,
+	struct config_error *error)
+{
+	const char *why;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (!route_check_prefix(list->items[i], &why)) {
+			config_blame(c, path, (int)i, why, error);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool set_up_routes(struct broker *b, struct config_error *error)
+{
+	const struct config *c = b->config;
+
+	if (c->prefixes_broker.count == 0) {
+		config_blame(c, "prefixes.broker", -1,
+			"must name at least one prefix, such as \"/sub\"", error);
+		return false;
+	}
+	if (!check_prefixes(c, "prefixes.app", &c->prefixes_app, error) ||
+		!check_prefixes(c, "prefixes.broker", &c->prefixes_broker, error))
+		return false;
+	b->route = (struct route){
+		.app = texts(&c->prefixes_app),
+		.app_count = c->prefixes_app.count,
+		.broker = texts(&c->prefixes_broker),
+		.broker_count = c->prefixes_broker.count,
+		.allow_client_publish = c->allow_client_publish,
+	};
+	b->forward.names = &c->headers_forward;
+	for (size_t i = 0; i < c->headers_forward.count; i++)
+		b->forward.all |= strcmp(c->headers_forward.items[i], "*") == 0;
+	return true;
+}
+
+static bool set_up_endpoint(struct broker *b, struct config_error *error)
+{
+	const struct config *c = b->config;
+	struct listener_address address;
+	char text[WHY_BYTES];
+	const char *why;
+
+	if (!route_check_prefix(c->endpoint, &why)) {
+		config_blame(c, "endpoint", -1, why, error);
+		return false;
+	}
+	for (size_t i = 0; i < c->origins.count; i++) {
+		if (!origin_check_pattern(span_of(c->origins.items[i]), &why)) {
+			config_blame(c, "origins", (int)i, why, error);
+			return false;
+		}
+	}
+	if (!listener_parse(c->listen, &address, text)) {
+		config_blame(c, "listen", -1, text, error);
+		return false;
+	}
+	return true;
+}
+
+static bool set_up_bus(const struct broker *b, struct config_error *error)
+{
+	const struct config *c = b->config;
+	char why[WHY_BYTES];
+
+	if (*c->redis_url && !bus_redis_check_url(c->redis_url, why)) {
+		config_blame(c, "redis.url", -1, why, error);
+		return false;
+	}
+	if (!*c->redis_channel) {
+		config_blame(c, "redis.channel", -1, "must not be empty", error);
+		return false;
+	}
+	if (c->redis_pause_least > c->redis_pause_most) {
+		config_blame(c, "redis.pause_least", -1, "must not be longer than redis.pause_most",
+			error);
+		return false;
+	}
+	return true;
+}
+
+static void set_up_limits(struct broker *b)
+{
+	const struct config *c = b->config;
+
+	b->heartbeat.can = (uint32_t)c->heartbeat_send;
+	b->heartbeat.want = (uint32_t)c->heartbeat_receive;
+	b->limits = (struct stomp_limits){
+		.headers = c->limits_headers,
+		.line_bytes = c->limits_header_line,
+		.header_bytes = c->limits_header_block,
+		.body_bytes = c->limits_body,
+	};
+	b->connect_limits = (struct stomp_limits){
+		.headers = c->limits_headers,
+		.line_bytes = c->limits_connect_frame,
+		.header_bytes = c->limits_connect_frame,
+		.body_bytes = c->limits_connect_frame,
+	};
+}
+
+static bool set_up_jwt(struct broker *b, struct config_error *error)
+{
+	const struct config *c = b->config;
+	const struct jwt_config jwt = {
+		.algorithms = texts(&c->auth_jwt_algorithms),
+		.algorithm_count = c->auth_jwt_algorithms.count,
+		.key = c->auth_jwt_key,
+		.allow_short_key = c->auth_jwt_allow_short_key,
+		.issuer = *c->auth_jwt_issuer ? c->auth_jwt_issuer : NULL,
+		.audiences = texts(&c->auth_jwt_audience),
+		.audience_count = c->auth_jwt_audience.count,
+		.required = texts(&c->auth_jwt_require),
+		.required_count = c->auth_jwt_require.count,
+		.leeway_s = (int64_t)(c->auth_jwt_leeway / 1000),
+		.require_exp = c->auth_jwt_require_exp,
+	};
+	char why[WHY_BYTES];
+
+	if (jwt.algorithm_count == 0) {
+		if (!*c->auth_jwt_key)
+			return true;
+		config_blame(c, "auth.jwt.algorithms", -1,
+			"must name the signature, such as HS256, since auth.jwt.key is set", error);
+		return false;
+	}
+	b->jwt = jwt_new(&jwt, why);
+	if (!b->jwt)
+		config_blame(c, "auth.jwt", -1, why, error);
+	return b->jwt != NULL;
+}
+
+static bool set_up_chain(struct broker *b, struct config_error *error)
+{
+	const struct config *c = b->config;
+	struct interceptor_step steps[2];
+	char why[WHY_BYTES];
+	size_t bad = 0;
+
+	b->tokens = token_sources_new(texts(&c->auth_token), c->auth_token.count, &bad, why);
+	if (!b->tokens) {
+		config_blame(c, "auth.token", (int)bad, why, error);
+		return false;
+	}
+	b->access = access_new(texts(&c->access_rules), c->access_rules.count,
+		c->access_otherwise == 0, &bad, why);
+	if (!b->access) {
+		config_blame(c, "access.rules", (int)bad, why, error);
+		return false;
+	}
+	if (c->auth_anonymous != 0 && !b->jwt) {
+		config_blame(c, "auth.anonymous", -1,
+			"nobody could connect: set auth.jwt.algorithms and auth.jwt.key, or allow",
+			error);
+		return false;
+	}
+	b->authenticate = (struct authenticate){
+		.jwt = b->jwt,
+		.sources = b->tokens,
+		.allow_anonymous = c->auth_anonymous == 0,
+		.id_claims = texts(&c->auth_user_id),
+		.id_claim_count = c->auth_user_id.count,
+		.name_claims = texts(&c->auth_user_name),
+		.name_claim_count = c->auth_user_name.count,
+		.role_claims = texts(&c->auth_user_roles),
+		.role_claim_count = c->auth_user_roles.count,
+	};
+	steps[0] = authenticate_step(&b->authenticate);
+	steps[1] = authorize_step(b->access);
+	b->chain = interceptor_chain_new(steps, countof(steps));
+	return true;
+}
+
+bool broker_init(struct broker *b, const struct config *config, struct config_error *error)
+{
+	*b = (struct broker){ .config = config, .started_ms = clock_ms() };
+	random_name(b->node, sizeof(b->node) - 1);
+	pthread_mutex_init(&b->bus_lock, NULL);
+	snprintf(b->bus_why, sizeof(b->bus_why), "starting");
+	set_up_limits(b);
+	return set_up_endpoint(b, error) && set_up_routes(b, error) && set_up_bus(b, error) &&
+	       set_up_jwt(b, error) && set_up_chain(b, error);
+}
+
+void broker_fini(struct broker *b)
+{
+	interceptor_chain_free(b->chain);
+	access_free(b->access);
+	jwt_free(b->jwt);
+	token_sources_free(b->tokens);
+	pthread_mutex_destroy(&b->bus_lock);
+}

@@ -1,0 +1,345 @@
+#include "broker/shard.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/broker.h"
+#include "broker/health.h"
+#include "broker/hub.h"
+#include "broker/session.h"
+#include "broker/wire.h"
+#include "stomp/parser.h"
+#include "transport/listener.h"
+#include "transport/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+	MAIL_A_TURN = 1024, /* then what they brought is written, and the rest taken */
+};
+
+/* --- to and from the hub -------------------------------------------------- */
+
+static bool is_hub_here(const struct shard *s)
+{
+	return s->index == 0;
+}
+
+bool shard_has_credit(const struct shard *s)
+{
+	if (s->published - s->answered >= OUTBOX_SLOTS ||
+		s->credit_bytes >= s->broker->config->limits_backlog)
+		return false;
+	return !is_hub_here(s) || !hub_is_congested(s->broker->hub);
+}
+
+void shard_publish(struct shard *s, const struct bus_message *content, uint64_t from)
+{
+	struct publish *p = publish_new(content, !is_hub_here(s));
+
+	p->shard = s->index;
+	p->session = from;
+	p->bytes += content->body.len;
+	s->published++;
+	s->credit_bytes += p->bytes;
+	if (is_hub_here(s)) {
+		hub_publish(s->broker->hub, p);
+		return;
+	}
+	/* There is a slot: a session that has no credit does not get here. */
+	if (!ring_push(&s->outbox, p))
+		abort();
+	shard_wake(&s->broker->shards[0]);
+}
+
+static struct session *find_session(const struct shard *s, uint64_t id)
+{
+	for (struct list *at = s->sessions.next; at != &s->sessions; at = at->next) {
+		struct session *session = container_of(at, struct session, link);
+
+		if (session->id == id)
+			return session;
+	}
+	return NULL;
+}
+
+void shard_accepted(struct shard *s, struct publish *p)
+{
+	struct session *refused = NULL;
+
+	s->answered++;
+	s->credit_bytes -= p->bytes;
+	if (p->how == BUS_REFUSED || p->how == BUS_TOO_LARGE)
+		refused = find_session(s, p->session);
+	if (refused)
+		session_on_refused(refused, p->how, s->answered);
+	while (!list_is_empty(&s->owed)) {
+		struct receipt *r = container_of(s->owed.next, struct receipt, owed);
+
+		if (r->publish > s->answered)
+			break;
+		receipt_answered(r);
+	}
+	free(p);
+}
+
+void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id)
+{
+	struct wire *wires[STOMP_VERSION_COUNT] = { NULL };
+	const struct topic *topic = topics_find(&s->topics, m->destination);
+
+	stats_add(&s->stats.messages_dispatched, 1);
+	if (!topic)
+		return;
+	stats_add(&s->stats.messages_queued, topic->count);
+	/* Nobody joins or leaves the topic while it is walked: closing takes a turn. */
+	for (uint32_t i = 0; i < topic->count; i++) {
+		struct subscription *subscription = topic->subscriptions[i];
+		struct session *session = subscription->session;
+		struct wire **wire = &wires[session->version];
+
+		if (!*wire)
+			*wire = wire_message(m, span_of(id), session->version, &s->scratch);
+		session_push(session, wire_ref(*wire), subscription);
+	}
+	for (size_t i = 0; i < countof(wires); i++)
+		wire_unref(wires[i]);
+}
+
+static void take_mail(struct shard *s)
+{
+	for (unsigned i = 0; i < MAIL_A_TURN; i++) {
+		struct mail *mail = ring_pull(&s->inbox);
+
+		if (!mail) {
+			hub_caught_up(s->broker->hub);
+			return;
+		}
+		if (mail->kind == MAIL_ACCEPTED) {
+			shard_accepted(s, container_of(mail, struct publish, mail));
+		} else {
+			struct message *m = container_of(mail, struct message, mail);
+
+			atomic_fetch_sub_explicit(&s->inbox_bytes, m->bytes, memory_order_relaxed);
+			shard_dispatch(s, &m->content, m->id);
+			message_unref(m);
+		}
+	}
+	ev_async_send(s->loop, &s->wake);
+}
+
+/* --- parsers -------------------------------------------------------------- */
+
+struct stomp_parser *shard_take_parser(struct shard *s)
+{
+	if (s->parser_count > 0)
+		return s->parsers[--s->parser_count];
+	return stomp_parser_new(&s->broker->limits);
+}
+
+void shard_return_parser(struct shard *s, struct stomp_parser *p)
+{
+	if (s->parser_count == PARSERS_KEPT) {
+		stomp_parser_free(p);
+		return;
+	}
+	stomp_parser_reset(p, &s->broker->limits);
+	s->parsers[s->parser_count++] = p;
+}
+
+/* --- the loop ------------------------------------------------------------- */
+
+static void start_stopping(struct shard *s)
+{
+	struct list *at, *next;
+
+	s->stopping = true;
+	listener_free(s->listener);
+	s->listener = NULL;
+	server_refuse_upgrades(s->server);
+	for (at = s->sessions.next; at != &s->sessions; at = next) {
+		next = at->next;
+		session_go_away(container_of(at, struct session, link));
+	}
+}
+
+/* The hub's shard leaves last: the others still have answers to get from it. */
+static bool may_leave(const struct shard *s)
+{
+	struct broker *b = s->broker;
+
+	if (clock_ms() >= b->drain_until_ms)
+		return true;
+	if (!list_is_empty(&s->sessions) || s->published != s->answered)
+		return false;
+	return !is_hub_here(s) ||
+	       (atomic_load(&b->shards_running) == 1 && hub_pending(b->hub) == 0);
+}
+
+static void on_wake(struct ev_loop *loop, ev_async *async, int events)
+{
+	struct shard *s = container_of(async, struct shard, wake);
+
+	(void)loop;
+	(void)events;
+	if (is_hub_here(s))
+		hub_collect(s->broker->hub);
+	else
+		take_mail(s);
+	if (!s->stopping && atomic_load(&s->broker->draining))
+		start_stopping(s);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct shard *s = container_of(timer, struct shard, tick);
+	uint64_t now = clock_ms();
+
+	(void)events;
+	atomic_store_explicit(&s->ticked_ms, now, memory_order_relaxed);
+	wheel_advance(&s->wheel, now);
+	if (s->stopping && may_leave(s))
+		ev_break(loop, EVBREAK_ALL);
+}
+
+/* Sessions that were told to wait read on as soon as there is credit; a few are enough to use it. */
+static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct shard *s = container_of(prepare, struct shard, turn);
+	struct list ready;
+
+	(void)loop;
+	(void)events;
+	if (list_is_empty(&s->waiting) || !shard_has_credit(s))
+		return;
+	list_take(&ready, &s->waiting);
+	while (!list_is_empty(&ready)) {
+		struct list *at = ready.next;
+
+		list_remove(at);
+		list_push(&s->waiting, at);
+		session_go_on(container_of(at, struct session, wait));
+	}
+}
+
+static void on_accept(void *owner, int fd)
+{
+	struct shard *s = owner;
+
+	server_adopt(s->server, fd);
+}
+
+static void *open_session(void *owner, struct conn *c, const struct request *request)
+{
+	return session_open(owner, c, request);
+}
+
+static void answer_get(void *owner, struct span path, struct answer *answer)
+{
+	const struct shard *s = owner;
+
+	health_answer(s->broker, path, answer);
+}
+
+static bool start_server(struct shard *s, const struct config *config)
+{
+	static const struct server_events events = {
+		.on_open = open_session,
+		.on_bytes = session_on_bytes,
+		.on_pong = session_on_pong,
+		.on_room = session_on_room,
+		.on_close = session_on_close,
+		.on_get = answer_get,
+	};
+	const struct server_config server = {
+		.endpoint = config->endpoint,
+		.origins = (const char *const *)config->origins.items,
+		.origin_count = config->origins.count,
+		.connections_most = (unsigned)config->limits_connections,
+		.connections = &s->broker->connections,
+	};
+
+	s->server = server_new(s->loop, &s->wheel, &server, &events, s);
+	return s->server != NULL;
+}
+
+bool shard_init(struct shard *s, struct broker *broker, unsigned index, struct listener *listener)
+{
+	const struct config *config = broker->config;
+	const double tick = WHEEL_TICK_MS / 1000.;
+
+	s->broker = broker;
+	s->index = index;
+	s->listener = listener;
+	s->loop = ev_loop_new(EVFLAG_AUTO);
+	list_init(&s->sessions);
+	list_init(&s->waiting);
+	list_init(&s->owed);
+	topics_init(&s->topics);
+	wheel_init(&s->wheel, clock_ms());
+	s->beat = wire_new(SPAN("\n"), true);
+	ring_init(&s->inbox, INBOX_SLOTS);
+	ring_init(&s->outbox, OUTBOX_SLOTS);
+	atomic_store(&s->ticked_ms, clock_ms());
+	ev_async_init(&s->wake, on_wake);
+	ev_async_start(s->loop, &s->wake);
+	ev_timer_init(&s->tick, on_tick, tick, tick);
+	ev_timer_start(s->loop, &s->tick);
+	/* Before the server's own: what these sessions send is written in the same turn. */
+	ev_prepare_init(&s->turn, on_turn);
+	ev_set_priority(&s->turn, 1);
+	ev_prepare_start(s->loop, &s->turn);
+	return start_server(s, config);
+}
+
+void shard_run(struct shard *s)
+{
+	listener_start(
+		s->listener, s->loop, (int)s->broker->config->limits_send_buffer, on_accept, s);
+	ev_run(s->loop, 0);
+}
+
+void shard_wake(struct shard *s)
+{
+	ev_async_send(s->loop, &s->wake);
+}
+
+static void drop_mail(struct shard *s)
+{
+	struct mail *mail;
+	struct publish *p;
+
+	while ((mail = ring_pull(&s->inbox))) {
+		if (mail->kind == MAIL_ACCEPTED)
+			free(container_of(mail, struct publish, mail));
+		else
+			message_unref(container_of(mail, struct message, mail));
+	}
+	while ((p = ring_pull(&s->outbox)))
+		free(p);
+}
+
+void shard_fini(struct shard *s)
+{
+	if (!s->loop)
+		return;
+	listener_free(s->listener);
+	server_free(s->server);
+	assert(list_is_empty(&s->sessions));
+	drop_mail(s);
+	ring_fini(&s->inbox);
+	ring_fini(&s->outbox);
+	topics_fini(&s->topics);
+	while (s->parser_count > 0)
+		stomp_parser_free(s->parsers[--s->parser_count]);
+	free(s->spare);
+	wire_unref(s->beat);
+	buf_fini(&s->scratch);
+	buf_fini(&s->route_scratch);
+	ev_timer_stop(s->loop, &s->tick);
+	ev_async_stop(s->loop, &s->wake);
+	ev_prepare_stop(s->loop, &s->turn);
+	ev_loop_destroy(s->loop);
+	s->loop = NULL;
+}
