@@ -370,7 +370,8 @@ static void refuse_syntax(struct session *s)
 		[STOMP_FAULT_BODY_BYTES] = limits.body_bytes,
 	};
 
-	if (!stomp_parser_refused_receipt(s->parser, &receipt))
+	/* Before CONNECT there is nothing to receipt. */
+	if (s->state == SESSION_OPEN || !stomp_parser_refused_receipt(s->parser, &receipt))
 		receipt.at = NULL;
 	if (fault == STOMP_FAULT_NONE || fault == STOMP_FAULT_SYNTAX)
 		session_fail(s, receipt, error, "The frame breaks the STOMP grammar: %s", error);
