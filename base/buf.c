@@ -18,7 +18,7 @@ void buf_fini(struct buf *b)
 
 char *buf_reserve(struct buf *b, size_t more)
 {
-	if (b->size - b->len < more) {
+	if (!b->at || b->size - b->len < more) {
 		size_t size = b->size * 2 > SIZE_LEAST ? b->size * 2 : SIZE_LEAST;
 
 		if (size - b->len < more)

@@ -1,0 +1,141 @@
+/*
+ * The bus between nodes. What is published comes back through on_message on
+ * every node, the publisher's own included: one path, one order.
+ *
+ * A bus lives on one event loop and is used from its thread only.
+ */
+#ifndef REDIS_BUS_H
+#define REDIS_BUS_H
+
+#include "base/attr.h"
+#include "base/span.h"
+
+#include <stdint.h>
+
+struct ev_loop;
+struct bus;
+
+struct bus_header {
+	struct span name;
+	struct span value;
+};
+
+struct bus_message {
+	struct span destination;
+	/*
+	 * When publishing: the sender's content-type, at NULL when it gave none.
+	 * When receiving: never NULL; see redis/envelope.h for how it is found.
+	 */
+	struct span content_type;
+	const struct bus_header *headers; /* the sender's other headers that travel */
+	size_t header_count;
+	struct span body;
+	bool body_is_utf8; /* the publisher sets it; the bus sets it when receiving */
+};
+
+enum bus_accepted {
+	BUS_ACCEPTED,  /* the bus has it; for Redis: PUBLISH was answered */
+	BUS_LOCAL,     /* Redis is away; this node's subscribers have got it (on_down = local) */
+	BUS_REFUSED,   /* Redis is away (on_down = refuse), or the outbox is full */
+	BUS_TOO_LARGE, /* longer than max_payload once it is in its envelope */
+};
+
+enum bus_state {
+	BUS_STARTING, /* not up since the start */
+	BUS_UP,
+	BUS_DOWN,
+};
+
+/*
+ * All are called from the loop or from inside bus_publish(), in the order of
+ * publishing. They must not free the bus.
+ */
+struct bus_events {
+	/* `m` is borrowed for the call. */
+	void (*on_message)(void *owner, const struct bus_message *m);
+	/* Once for each bus_publish(), in its order. */
+	void (*on_accepted)(void *owner, void *cookie, enum bus_accepted how);
+	/* The state has changed; `why` is a short text for /ready, borrowed. */
+	void (*on_state)(void *owner, enum bus_state state, const char *why);
+};
+
+/* What has been counted since the start. */
+struct bus_counters {
+	uint64_t published;
+	uint64_t received;
+	uint64_t unreadable;  /* payloads that are no envelope */
+	uint64_t local_only;  /* delivered here alone while Redis was away */
+	uint64_t refused;
+	uint64_t reconnects;
+	uint64_t outbox_bytes; /* a gauge: published, not yet answered */
+};
+
+/* The implementations fill this in; callers use the functions below. */
+struct bus_class {
+	void (*publish)(struct bus *b, const struct bus_message *m, void *cookie);
+	enum bus_state (*state)(const struct bus *b, const char **why);
+	void (*counters)(const struct bus *b, struct bus_counters *out);
+	size_t (*pending)(const struct bus *b);
+	void (*free)(struct bus *b);
+};
+
+struct bus {
+	const struct bus_class *class;
+	struct bus_events on;
+	void *owner;
+};
+
+/* Borrows `m` for the call. on_accepted tells, maybe before this returns, what became of it. */
+static inline void bus_publish(struct bus *b, const struct bus_message *m, void *cookie)
+{
+	b->class->publish(b, m, cookie);
+}
+
+/* *why is borrowed until the loop turns. */
+static inline enum bus_state bus_state(const struct bus *b, const char **why)
+{
+	return b->class->state(b, why);
+}
+
+static inline void bus_counters(const struct bus *b, struct bus_counters *out)
+{
+	b->class->counters(b, out);
+}
+
+/* Publishes whose on_accepted is still to come; a drain waits for 0. */
+static inline size_t bus_pending(const struct bus *b)
+{
+	return b->class->pending(b);
+}
+
+/* Accepts NULL. No event is delivered from here on, not even for what is pending. */
+static inline void bus_free(struct bus *b)
+{
+	if (b)
+		b->class->free(b);
+}
+
+/* One node alone: what is published is received at once. Always up. */
+struct bus *bus_local_new(const struct bus_events *events, void *owner) MUST_USE;
+
+struct bus_redis_config {
+	const char *url;          /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=n] */
+	const char *channel;      /* Pub/Sub channel shared with Spring servers */
+	bool deliver_while_down;  /* on_down = local; else publishes are refused */
+	size_t outbox_bytes;      /* most bytes published and not yet answered */
+	size_t max_payload;       /* bytes of one envelope */
+	double first_pause;       /* seconds; back-off of the link */
+	double longest_pause;     /* seconds */
+	double ping_every;        /* seconds between PINGs on an idle publishing connection */
+	double answer_within;     /* seconds: PING, connect, self-echo; then the link is dropped */
+	double probe_every;       /* seconds between self-echo probes on the subscribed connection */
+};
+
+/* Checks a URL; false with one line for the operator (no password in it) in `why`. */
+bool bus_redis_check_url(const char *url, char why[256]) MUST_USE;
+
+/* Starts connecting on the next turn. The URL must have passed the check. Copies the config. */
+struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *config,
+	const struct bus_events *events, void *owner) MUST_USE;
+
+#endif

@@ -1,0 +1,615 @@
+/*
+ * The bus over Redis Pub/Sub: one connection to publish, one to listen, and a
+ * message to ourselves now and then, because the worst failure is a connection
+ * that looks well and hears nothing.
+ *
+ * A published record waits in two queues: until PUBLISH was answered (then the
+ * sender may have its receipt) and until its echo has come back (then this
+ * node's subscribers have it). Redis keeps the order of one connection, so an
+ * own echo always equals the head of the second queue. When the bus goes down,
+ * both connections are given up, so that no late echo can come, and what has not
+ * come back is delivered here: this node's subscribers lose nothing and get
+ * nothing twice.
+ *
+ * The bus is up when both connections are, the subscriptions are confirmed and
+ * the first message to ourselves has arrived. Until then it is down as a whole.
+ */
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "redis/bus.h"
+#include "redis/envelope.h"
+#include "redis/link.h"
+#include "redis/url.h"
+
+#include <ev.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	NODE_BYTES = 12,
+	WHY_BYTES = 224,
+	UNREADABLE_LOG_S = 60, /* one line for each kind of unreadable record in this time */
+};
+
+static const double tick_s = 0.05;
+
+struct record {
+	struct list unanswered; /* in bus_redis.unanswered, or alone */
+	struct list unheard;    /* in bus_redis.unheard, or alone */
+	void *cookie;
+	bool settled; /* `how` is known; told once all before it are */
+	enum bus_accepted how;
+	bool extended; /* `bytes` went to the extended channel */
+	size_t len;
+	char bytes[]; /* the record whose echo counts */
+};
+
+struct unreadable {
+	double logged; /* loop time */
+	uint64_t count;
+	uint64_t count_logged;
+};
+
+struct bus_redis {
+	struct bus bus;
+	struct ev_loop *loop;
+	struct bus_redis_config config;
+	struct redis_url url;
+	char *channel;  /* owned, as are the next two */
+	char *extended; /* only stompbox nodes listen to it */
+	char *probe;    /* only this node does */
+
+	struct redis_link *publishing;
+	struct redis_link *listening;
+	redisAsyncContext *pub; /* NULL while that link is down */
+	redisAsyncContext *sub;
+	unsigned confirmed; /* subscriptions */
+	enum bus_state state;
+	char why[WHY_BYTES];
+	double down_since;
+
+	ev_timer tick;
+	double asked;    /* when the oldest unanswered command was sent; 0: none */
+	double answered; /* last answer on `pub` */
+	size_t commands; /* unanswered on `pub` */
+	double probed;   /* last probe; 0: none on this connection */
+	bool probe_owed; /* its echo has not come */
+
+	struct list unanswered;
+	struct list unheard;
+	size_t pending; /* in `unanswered` */
+	size_t bytes;   /* of all records in either */
+	struct buf scratch;
+	struct envelope_scratch reading;
+	struct unreadable unreadable[ENVELOPE_RESULT_COUNT];
+	struct bus_counters counters;
+};
+
+static double now_of(const struct bus_redis *b)
+{
+	return ev_now(b->loop);
+}
+
+/* --- records -------------------------------------------------------------- */
+
+static void forget_if_done(struct bus_redis *b, struct record *r)
+{
+	if (!list_is_empty(&r->unanswered) || !list_is_empty(&r->unheard))
+		return;
+	b->bytes -= r->len;
+	free(r);
+}
+
+static void tell_settled(struct bus_redis *b)
+{
+	while (!list_is_empty(&b->unanswered)) {
+		struct record *r = container_of(b->unanswered.next, struct record, unanswered);
+		void *cookie = r->cookie;
+		enum bus_accepted how = r->how;
+
+		if (!r->settled)
+			return;
+		list_remove(&r->unanswered);
+		b->pending--;
+		forget_if_done(b, r);
+		b->bus.on.on_accepted(b->bus.owner, cookie, how);
+	}
+}
+
+static struct record *record_new(struct bus_redis *b, struct span bytes, bool extended, void *cookie)
+{
+	struct record *r = mem_zalloc(sizeof(*r) + bytes.len);
+
+	memcpy(r->bytes, bytes.at, bytes.len);
+	r->len = bytes.len;
+	r->extended = extended;
+	r->cookie = cookie;
+	list_init(&r->unanswered);
+	list_init(&r->unheard);
+	list_push(&b->unanswered, &r->unanswered);
+	b->pending++;
+	b->bytes += r->len;
+	return r;
+}
+
+static void settle(struct record *r, enum bus_accepted how)
+{
+	r->settled = true;
+	r->how = how;
+}
+
+/* --- receiving ------------------------------------------------------------ */
+
+static void count_unreadable(struct bus_redis *b, enum envelope_read result, size_t len)
+{
+	struct unreadable *u = &b->unreadable[result];
+
+	b->counters.unreadable++;
+	u->count++;
+	if (u->logged > 0 && now_of(b) - u->logged < UNREADABLE_LOG_S)
+		return;
+	log_warn("bus.unreadable", LOG_STR("channel", b->channel),
+		LOG_STR("why", envelope_problem(result)), LOG_U64("bytes", len),
+		LOG_U64("records", u->count - u->count_logged));
+	u->logged = now_of(b);
+	u->count_logged = u->count;
+}
+
+static void deliver(struct bus_redis *b, struct span payload, bool extended)
+{
+	struct bus_message m;
+	enum envelope_read result = envelope_read(payload, extended, &b->reading, &m);
+
+	if (result == ENVELOPE_SKIP)
+		return;
+	if (result != ENVELOPE_READ) {
+		count_unreadable(b, result, payload.len);
+		return;
+	}
+	b->counters.received++;
+	b->bus.on.on_message(b->bus.owner, &m);
+}
+
+/* Is it our own oldest record that is still to come back? Then it has. */
+static void note_echo(struct bus_redis *b, struct span payload, bool extended)
+{
+	struct record *r;
+
+	if (list_is_empty(&b->unheard))
+		return;
+	r = container_of(b->unheard.next, struct record, unheard);
+	if (r->extended != extended || !span_eq((struct span){ r->bytes, r->len }, payload))
+		return;
+	list_remove(&r->unheard);
+	forget_if_done(b, r);
+}
+
+/* --- up and down ---------------------------------------------------------- */
+
+static void set_state(struct bus_redis *b, enum bus_state state, const char *why)
+{
+	if (b->state == state && strcmp(b->why, why) == 0)
+		return;
+	if (b->state == BUS_UP)
+		b->down_since = now_of(b);
+	b->state = state;
+	snprintf(b->why, sizeof(b->why), "%s", why);
+	if (state == BUS_UP)
+		log_info("bus.up", LOG_STR("redis", b->url.shown), LOG_STR("channel", b->channel),
+			LOG_U64("took_ms", (uint64_t)((now_of(b) - b->down_since) * 1000)));
+	else
+		log_warn("bus.down", LOG_STR("redis", b->url.shown), LOG_STR("why", why));
+	b->bus.on.on_state(b->bus.owner, state, b->why);
+}
+
+/* Everything under way ends: see the top of this file. */
+static void flush_records(struct bus_redis *b)
+{
+	bool local = b->config.deliver_while_down;
+	struct list unheard;
+
+	for (struct list *at = b->unanswered.next; at != &b->unanswered; at = at->next) {
+		struct record *r = container_of(at, struct record, unanswered);
+
+		if (r->settled)
+			continue;
+		settle(r, local ? BUS_LOCAL : BUS_REFUSED);
+		if (local)
+			b->counters.local_only++;
+		else
+			b->counters.refused++;
+	}
+	list_take(&unheard, &b->unheard);
+	while (!list_is_empty(&unheard)) {
+		struct record *r = container_of(unheard.next, struct record, unheard);
+		bool refused = !list_is_empty(&r->unanswered) && r->how == BUS_REFUSED;
+
+		list_remove(&r->unheard);
+		if (!refused)
+			deliver(b, (struct span){ r->bytes, r->len }, r->extended);
+		forget_if_done(b, r);
+	}
+	tell_settled(b);
+}
+
+/* Gives both connections up. `why` may be in memory that ends with them. */
+static void go_down(struct bus_redis *b, const char *why)
+{
+	char text[WHY_BYTES];
+
+	snprintf(text, sizeof(text), "redis %s: %s", b->url.shown, why);
+	if (b->state == BUS_UP)
+		b->counters.reconnects++;
+	set_state(b, BUS_DOWN, text);
+	b->pub = NULL;
+	b->sub = NULL;
+	b->confirmed = 0;
+	b->commands = 0;
+	b->asked = 0;
+	b->probed = 0;
+	b->probe_owed = false;
+	redis_link_drop(b->publishing, why);
+	redis_link_drop(b->listening, why);
+	flush_records(b);
+}
+
+static void on_link_down(void *owner, const char *why)
+{
+	struct bus_redis *b = owner;
+
+	/* The other link's end, which go_down() brings about itself, is no news. */
+	if (b->state == BUS_DOWN && !b->pub && !b->sub) {
+		char text[WHY_BYTES];
+
+		snprintf(text, sizeof(text), "redis %s: %s", b->url.shown, why);
+		set_state(b, BUS_DOWN, text);
+		return;
+	}
+	go_down(b, why);
+}
+
+/* --- commands ------------------------------------------------------------- */
+
+static void on_answer(redisAsyncContext *redis, void *answer, void *cookie)
+{
+	struct bus_redis *b = cookie;
+	const redisReply *reply = answer;
+
+	if (!redis->data || !reply)
+		return; /* given up: flush_records() has seen to it */
+	b->answered = now_of(b);
+	b->commands--;
+	b->asked = b->commands > 0 ? b->answered : 0;
+	if (reply->type == REDIS_REPLY_ERROR)
+		go_down(b, reply->str);
+}
+
+static void on_published(redisAsyncContext *redis, void *answer, void *cookie)
+{
+	struct bus_redis *b = cookie;
+	const redisReply *reply = answer;
+
+	if (!redis->data || !reply)
+		return;
+	if (reply->type != REDIS_REPLY_ERROR) {
+		/* Answers come in the order of the records: it is the oldest unsettled one. */
+		for (struct list *at = b->unanswered.next; at != &b->unanswered; at = at->next) {
+			struct record *r = container_of(at, struct record, unanswered);
+
+			if (r->settled)
+				continue;
+			settle(r, BUS_ACCEPTED);
+			break;
+		}
+		tell_settled(b);
+	}
+	on_answer(redis, answer, cookie);
+}
+
+static void send_command(struct bus_redis *b, redisCallbackFn *on_done, int argc, const char **argv,
+	const size_t *lens)
+{
+	if (redisAsyncCommandArgv(b->pub, on_done, b, argc, argv, lens) != REDIS_OK)
+		return; /* the connection is ending; on_link_down comes */
+	if (b->commands++ == 0)
+		b->asked = now_of(b);
+}
+
+static void send_publish(
+	struct bus_redis *b, const char *channel, struct span payload, redisCallbackFn *on_done)
+{
+	const char *argv[] = { "PUBLISH", channel, payload.at };
+	const size_t lens[] = { 7, strlen(channel), payload.len };
+
+	send_command(b, on_done, 3, argv, lens);
+}
+
+static void send_ping(struct bus_redis *b)
+{
+	const char *argv[] = { "PING" };
+	const size_t lens[] = { 4 };
+
+	send_command(b, on_answer, 1, argv, lens);
+}
+
+static void send_probe(struct bus_redis *b)
+{
+	b->probed = now_of(b);
+	b->probe_owed = true;
+	send_publish(b, b->probe, SPAN("?"), on_answer);
+}
+
+static void on_probe_echo(struct bus_redis *b)
+{
+	b->probe_owed = false;
+	if (b->state == BUS_UP)
+		return;
+	redis_link_is_good(b->publishing);
+	redis_link_is_good(b->listening);
+	set_state(b, BUS_UP, "");
+}
+
+/* Both connections are there and listen: ask ourselves. */
+static void probe_if_ready(struct bus_redis *b)
+{
+	if (b->pub && b->confirmed == 3 && !b->probe_owed && b->state != BUS_UP)
+		send_probe(b);
+}
+
+static void on_heard(redisAsyncContext *redis, void *answer, void *owner)
+{
+	struct bus_redis *b = owner;
+	const redisReply *reply = answer;
+	struct span channel, payload;
+	bool extended;
+
+	if (!redis->data || !reply)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR) {
+		go_down(b, reply->str);
+		return;
+	}
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+		return;
+	if (reply->element[2]->type == REDIS_REPLY_INTEGER) {
+		b->confirmed++;
+		probe_if_ready(b);
+		return;
+	}
+	channel = (struct span){ reply->element[1]->str, (size_t)reply->element[1]->len };
+	payload = (struct span){ reply->element[2]->str, (size_t)reply->element[2]->len };
+	if (span_eq(channel, span_of(b->probe))) {
+		on_probe_echo(b);
+		return;
+	}
+	extended = span_eq(channel, span_of(b->extended));
+	note_echo(b, payload, extended);
+	deliver(b, payload, extended);
+}
+
+static void on_publishing_up(void *owner, redisAsyncContext *redis)
+{
+	struct bus_redis *b = owner;
+
+	b->pub = redis;
+	b->answered = now_of(b);
+	probe_if_ready(b);
+}
+
+static void on_listening_up(void *owner, redisAsyncContext *redis)
+{
+	struct bus_redis *b = owner;
+
+	b->sub = redis;
+	b->confirmed = 0;
+	(void)redisAsyncCommand(
+		redis, on_heard, b, "SUBSCRIBE %s %s %s", b->channel, b->extended, b->probe);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct bus_redis *b = container_of(timer, struct bus_redis, tick);
+	double now = now_of(b), within = b->config.answer_within;
+	char why[WHY_BYTES];
+
+	(void)loop;
+	(void)events;
+	if (!b->pub)
+		return;
+	if (b->probe_owed && now - b->probed > within) {
+		snprintf(why, sizeof(why), "the subscription is deaf: no echo for %.0f ms",
+			(now - b->probed) * 1000);
+		go_down(b, why);
+	} else if (b->commands > 0 && now - b->asked > within) {
+		snprintf(why, sizeof(why), "no answer for %.0f ms", (now - b->asked) * 1000);
+		go_down(b, why);
+	} else if (b->state == BUS_UP && !b->probe_owed &&
+		   now - b->probed >= b->config.probe_every) {
+		send_probe(b);
+	} else if (b->commands == 0 && now - b->answered >= b->config.ping_every) {
+		send_ping(b);
+	}
+}
+
+/* --- the bus -------------------------------------------------------------- */
+
+/* Without Redis: as a reader of the bus would see it, to this node only. */
+static void publish_down(struct bus_redis *b, const struct bus_message *m, void *cookie)
+{
+	struct bus_message received = *m;
+
+	if (!b->config.deliver_while_down) {
+		b->counters.refused++;
+		b->bus.on.on_accepted(b->bus.owner, cookie, BUS_REFUSED);
+		return;
+	}
+	if (!received.content_type.at)
+		received.content_type = envelope_implied_type(m->body, m->body_is_utf8);
+	b->counters.local_only++;
+	b->bus.on.on_message(b->bus.owner, &received);
+	b->bus.on.on_accepted(b->bus.owner, cookie, BUS_LOCAL);
+}
+
+static void publish(struct bus *bus, const struct bus_message *m, void *cookie)
+{
+	struct bus_redis *b = container_of(bus, struct bus_redis, bus);
+	bool extended = envelope_needs_extension(m);
+	struct record *r;
+	size_t plain;
+
+	if (b->state == BUS_UP && b->bytes + m->body.len > b->config.outbox_bytes)
+		go_down(b, "the outbox is full");
+	if (b->state != BUS_UP) {
+		publish_down(b, m, cookie);
+		return;
+	}
+	b->scratch.len = 0;
+	envelope_write(m, extended, &b->scratch);
+	plain = b->scratch.len;
+	if (extended)
+		envelope_write_extended(m, &b->scratch);
+	if (plain > b->config.max_payload || b->scratch.len - plain > b->config.max_payload) {
+		r = record_new(b, SPAN(""), extended, cookie);
+		settle(r, BUS_TOO_LARGE);
+		b->counters.refused++;
+		tell_settled(b);
+		return;
+	}
+	r = record_new(b,
+		(struct span){ b->scratch.at + (extended ? plain : 0),
+			extended ? b->scratch.len - plain : plain },
+		extended, cookie);
+	list_push(&b->unheard, &r->unheard);
+	b->counters.published++;
+	send_publish(b, b->channel, (struct span){ b->scratch.at, plain },
+		extended ? on_answer : on_published);
+	if (extended && b->pub)
+		send_publish(b, b->extended, (struct span){ r->bytes, r->len }, on_published);
+}
+
+static enum bus_state state(const struct bus *bus, const char **why)
+{
+	const struct bus_redis *b = container_of_const(bus, struct bus_redis, bus);
+
+	*why = b->why;
+	return b->state;
+}
+
+static void counters(const struct bus *bus, struct bus_counters *out)
+{
+	const struct bus_redis *b = container_of_const(bus, struct bus_redis, bus);
+
+	*out = b->counters;
+	out->outbox_bytes = b->bytes;
+}
+
+static size_t pending(const struct bus *bus)
+{
+	return container_of_const(bus, struct bus_redis, bus)->pending;
+}
+
+static void drop_records(struct bus_redis *b)
+{
+	struct list *lists[] = { &b->unanswered, &b->unheard };
+
+	while (!list_is_empty(lists[0])) {
+		struct record *r = container_of(lists[0]->next, struct record, unanswered);
+
+		list_remove(&r->unanswered);
+		forget_if_done(b, r);
+	}
+	while (!list_is_empty(lists[1])) {
+		struct record *r = container_of(lists[1]->next, struct record, unheard);
+
+		list_remove(&r->unheard);
+		forget_if_done(b, r);
+	}
+}
+
+static void redis_free(struct bus *bus)
+{
+	struct bus_redis *b = container_of(bus, struct bus_redis, bus);
+
+	ev_timer_stop(b->loop, &b->tick);
+	redis_link_free(b->publishing);
+	redis_link_free(b->listening);
+	drop_records(b);
+	buf_fini(&b->scratch);
+	envelope_scratch_fini(&b->reading);
+	redis_url_fini(&b->url);
+	free(b->channel);
+	free(b->extended);
+	free(b->probe);
+	free(b);
+}
+
+bool bus_redis_check_url(const char *url, char why[256])
+{
+	struct redis_url parts;
+
+	if (!redis_url_read(url, &parts, why))
+		return false;
+	redis_url_fini(&parts);
+	return true;
+}
+
+static char *join(const char *a, const char *b, const char *c)
+{
+	size_t len = strlen(a) + strlen(b) + strlen(c) + 1;
+	char *text = mem_zalloc(len);
+
+	snprintf(text, len, "%s%s%s", a, b, c);
+	return text;
+}
+
+static void start_links(struct bus_redis *b)
+{
+	static const struct redis_link_events publishing = { on_publishing_up, on_link_down };
+	static const struct redis_link_events listening = { on_listening_up, on_link_down };
+	const struct redis_link_config link = {
+		.host = b->url.host,
+		.port = b->url.port,
+		.path = b->url.path,
+		.user = b->url.user,
+		.password = b->url.password,
+		.database = b->url.database,
+		.first_pause = b->config.first_pause,
+		.longest_pause = b->config.longest_pause,
+		.answer_within = b->config.answer_within,
+	};
+
+	b->publishing = redis_link_new(b->loop, &link, &publishing, b);
+	b->listening = redis_link_new(b->loop, &link, &listening, b);
+}
+
+struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *config,
+	const struct bus_events *events, void *owner)
+{
+	static const struct bus_class class = { publish, state, counters, pending, redis_free };
+	struct bus_redis *b = mem_zalloc(sizeof(*b));
+	char node[NODE_BYTES + 1], why[256];
+
+	if (!redis_url_read(config->url, &b->url, why))
+		abort(); /* the caller has checked it */
+	random_name(node, NODE_BYTES);
+	b->bus = (struct bus){ &class, *events, owner };
+	b->loop = loop;
+	b->config = *config;
+	b->channel = join(config->channel, "", "");
+	b->extended = join(config->channel, ":stompbox", "");
+	b->probe = join(config->channel, ":probe:", node);
+	list_init(&b->unanswered);
+	list_init(&b->unheard);
+	b->down_since = now_of(b);
+	snprintf(b->why, sizeof(b->why), "redis %s: connecting", b->url.shown);
+	ev_timer_init(&b->tick, on_tick, tick_s, tick_s);
+	ev_timer_start(loop, &b->tick);
+	start_links(b);
+	events->on_state(owner, BUS_STARTING, b->why);
+	return &b->bus;
+}
