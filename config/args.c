@@ -279,6 +279,19 @@ static bool fail_variable(const char *name, struct config_error *error)
 	return false;
 }
 
+/* Kubernetes sets these for a Service of our name, in every pod beside it. */
+static bool is_service_link(const char *name)
+{
+	static const char *const starts[] = { "SERVICE_", "PORT_" };
+	const char *rest = name + strlen(VARIABLE_PREFIX);
+
+	for (size_t i = 0; i < countof(starts); i++) {
+		if (strncmp(rest, starts[i], strlen(starts[i])) == 0)
+			return true;
+	}
+	return strcmp(rest, "PORT") == 0;
+}
+
 bool config_load_env(struct config *c, struct config_error *error)
 {
 	const struct config_origin origin = { .source = CONFIG_ENVIRONMENT };
@@ -294,6 +307,8 @@ bool config_load_env(struct config *c, struct config_error *error)
 		if (strcmp(name, VARIABLE_PREFIX "CONFIG") == 0)
 			continue;
 		o = len < sizeof(name) ? option_of_variable(name) : NULL;
+		if (!o && is_service_link(name))
+			continue;
 		if (!o)
 			return fail_variable(name, error);
 		if (!options_set(c, o, origin, (*at)[len] ? *at + len + 1 : "", error))

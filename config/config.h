@@ -70,7 +70,10 @@ bool config_load_file(struct config *c, const char *file, struct config_error *e
 bool config_load_text(struct config *c, const char *name, const char *text, size_t len,
 	struct config_error *error) MUST_USE;
 
-/* Reads STOMPBOX_... . An unknown STOMPBOX_ variable is an error, STOMPBOX_CONFIG excepted. */
+/*
+ * Reads STOMPBOX_... . An unknown STOMPBOX_ variable is an error; excepted are
+ * STOMPBOX_CONFIG and what Kubernetes sets for a Service named stompbox.
+ */
 bool config_load_env(struct config *c, struct config_error *error) MUST_USE;
 
 /* What the command line asked for, besides setting options. */
