@@ -120,31 +120,42 @@ static void look_at_connected(struct session *s, uint64_t now)
 	session_rearm(s);
 }
 
+static void look_at_open(struct session *s, uint64_t now)
+{
+	uint64_t limit = config_of(s)->limits_connect_time;
+
+	if (now < s->opened_ms + limit) {
+		session_rearm(s);
+		return;
+	}
+	stats_add(&s->shard->stats.connect_timeouts, 1);
+	session_fail(s, (struct span){ NULL, 0 }, "No CONNECT in time",
+		"limits.connect_time is %llu ms", (unsigned long long)limit);
+}
+
+static void look_at_closing(struct session *s, uint64_t now)
+{
+	if (now >= s->give_up_ms)
+		conn_kill(s->conn);
+	else if (now >= s->close_at_ms)
+		conn_want_room(s->conn); /* on_room closes when all is out */
+	session_rearm(s);
+}
+
 static void on_timer(struct wheel_timer *timer)
 {
 	struct session *s = container_of(timer, struct session, timer);
 	uint64_t now = clock_ms();
 
-	if (now < next_due(s, now)) {
-		session_rearm(s);
-		return;
-	}
 	switch (s->state) {
 	case SESSION_OPEN:
-		stats_add(&s->shard->stats.connect_timeouts, 1);
-		session_fail(s, (struct span){ NULL, 0 }, "No CONNECT in time",
-			"limits.connect_time is %llu ms",
-			(unsigned long long)config_of(s)->limits_connect_time);
+		look_at_open(s, now);
 		break;
 	case SESSION_CONNECTED:
 		look_at_connected(s, now);
 		break;
 	case SESSION_CLOSING:
-		if (now >= s->give_up_ms)
-			conn_kill(s->conn);
-		else
-			conn_want_room(s->conn); /* on_room closes when all is out */
-		session_rearm(s);
+		look_at_closing(s, now);
 		break;
 	}
 }

@@ -153,7 +153,8 @@ void conn_turn_end(struct conn *c)
 	if (c->state != CONN_OPEN || c->blocked)
 		return;
 	if (c->ping_asked) {
-		put_control(c, OP_PING, (struct span){ NULL, 0 });
+		/* Not empty: the library does not tell of an empty PONG. */
+		put_control(c, OP_PING, SPAN("?"));
 		c->ping_asked = false;
 	}
 	c->server->on.on_room(c->session);
