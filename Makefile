@@ -153,7 +153,8 @@ RUN     = $(if $(filter tsan,$(VARIANT)),$(NO_BLUR))
 
 SUPPRESSIONS := $(if $(wildcard tests/tsan.supp),suppressions=$(CURDIR)/tests/tsan.supp)
 export UBSAN_OPTIONS := print_stacktrace=1
-export TSAN_OPTIONS  := second_deadlock_stack=1 $(SUPPRESSIONS)
+# A second SIGTERM ends the process without waiting for its threads, on purpose.
+export TSAN_OPTIONS  := second_deadlock_stack=1 report_thread_leaks=0 $(SUPPRESSIONS)
 export CK_TIMEOUT_MULTIPLIER ?= 5
 CK_TIMEOUT_MULTIPLIER ?= 5
 
@@ -296,7 +297,7 @@ format: ## lay out the sources
 
 # These come from the option table and from the sources, and lie in the tree for
 # those who read it without building it.
-GENERATED := docs/options.md docs/log-events.md config/$(NAME).json config/schema.json
+GENERATED := docs/options.md docs/log-events.md docs/counters.md config/$(NAME).json config/schema.json
 
 docs: generated ## write the generated documents anew
 	@for file in $(GENERATED); do cp $O/generated/$$file $$file; done
@@ -309,6 +310,8 @@ $O/generated/config/$(NAME).json: $(PROGRAM)
 	$(call print,--print-sample)
 $O/generated/config/schema.json: $(PROGRAM)
 	$(call print,--print-schema)
+$O/generated/docs/counters.md: broker/stats.def tools/counters.awk
+	@mkdir -p $(@D); awk -f tools/counters.awk $< > $@
 $O/generated/docs/log-events.md: $(SOURCES) tools/log-events.awk $O/sources
 	@mkdir -p $(@D); awk -f tools/log-events.awk $(SOURCES) > $@
 

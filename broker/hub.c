@@ -35,7 +35,7 @@ static bool is_behind(struct shard *s)
 		       s->broker->config->limits_backlog / 2;
 }
 
-bool hub_is_congested(const struct hub *h)
+static bool is_congested(const struct hub *h)
 {
 	for (unsigned i = 1; i < h->broker->shard_count; i++) {
 		if (is_behind(&h->broker->shards[i]))
@@ -163,12 +163,12 @@ void hub_publish(struct hub *h, struct publish *p)
  * Says so before it looks a second time: a shard that catches up in between
  * either is seen here or sees the flag.
  */
-static bool is_stalled(struct hub *h)
+bool hub_is_congested(struct hub *h)
 {
-	if (!hub_is_congested(h))
+	if (!is_congested(h))
 		return false;
 	atomic_store(&h->stalled, true);
-	if (hub_is_congested(h))
+	if (is_congested(h))
 		return true;
 	atomic_store(&h->stalled, false);
 	return false;
@@ -189,7 +189,7 @@ void hub_collect(struct hub *h)
 		for (unsigned i = 1; i < h->broker->shard_count; i++) {
 			struct publish *p;
 
-			if (is_stalled(h))
+			if (hub_is_congested(h))
 				return;
 			p = ring_pull(&h->broker->shards[i].outbox);
 			if (!p)

@@ -24,8 +24,11 @@ void hub_publish(struct hub *h, struct publish *p);
 /* On shard 0's thread: takes what waits in the shards' outboxes. */
 void hub_collect(struct hub *h);
 
-/* Is some shard so far behind that no more may be published? */
-bool hub_is_congested(const struct hub *h);
+/*
+ * On shard 0's thread: is some shard so far behind that no more may be
+ * published? Then shard 0 is woken when that has changed.
+ */
+bool hub_is_congested(struct hub *h);
 
 /* Any shard's thread: its inbox is empty; wakes the hub if that waited for it. */
 void hub_caught_up(struct hub *h);

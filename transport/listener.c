@@ -41,6 +41,14 @@ static int open_spare(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* Digits, and no more than a port can be; 0 lets the kernel choose. */
+static bool is_port(const char *text)
+{
+	size_t len = strspn(text, "0123456789");
+
+	return len > 0 && len <= 5 && text[len] == '\0' && strtoul(text, NULL, 10) <= UINT16_MAX;
+}
+
 bool listener_parse(const char *text, struct listener_address *address, char why[256])
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
@@ -51,7 +59,7 @@ bool listener_parse(const char *text, struct listener_address *address, char why
 	size_t len = colon ? (size_t)(colon - text) : 0;
 	int error;
 
-	if (!colon || len == 0 || len >= sizeof(host)) {
+	if (!colon || len == 0 || len >= sizeof(host) || !is_port(colon + 1)) {
 		snprintf(why, 256, "is not an address and a port, such as \"127.0.0.1:8080\"");
 		return false;
 	}

@@ -121,6 +121,9 @@ static int on_peer_close(struct conn *c)
 {
 	bool ours = c->state == CONN_CLOSING;
 
+	/* What is ready goes out before the answer: a receipt for a DISCONNECT right before. */
+	if (!ours)
+		conn_room_now(c);
 	conn_gone(c);
 	return ours ? -1 : 0;
 }
