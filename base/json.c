@@ -3,12 +3,21 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 struct cursor {
 	const char *at;
 	const char *end;
 };
+
+/* Arithmetic on NULL is undefined, even with 0. */
+static struct cursor cursor_of(struct span s)
+{
+	const char *at = s.at ? s.at : "";
+
+	return (struct cursor){ at, at + s.len };
+}
 
 static void skip_space(struct cursor *c)
 {
@@ -20,6 +29,21 @@ static void skip_space(struct cursor *c)
 static bool is_hex(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* At the backslash. */
+static bool scan_escape(struct cursor *c)
+{
+	c->at++;
+	if (c->at == c->end || *c->at == '\0' || !strchr("\"\\/bfnrtu", *c->at))
+		return false;
+	if (*c->at++ != 'u')
+		return true;
+	for (int i = 0; i < 4; i++, c->at++) {
+		if (c->at == c->end || !is_hex(*c->at))
+			return false;
+	}
+	return true;
 }
 
 /* At the opening quote. */
@@ -35,18 +59,8 @@ static bool scan_string(struct cursor *c)
 		if (byte < 0x20)
 			return false;
 		if (byte == '\\') {
-			if (c->end - c->at < 2)
+			if (!scan_escape(c))
 				return false;
-			if (c->at[1] == 'u') {
-				if (c->end - c->at < 6 || !is_hex(c->at[2]) || !is_hex(c->at[3]) ||
-					!is_hex(c->at[4]) || !is_hex(c->at[5]))
-					return false;
-				c->at += 6;
-			} else if (c->at[1] != '\0' && strchr("\"\\/bfnrt", c->at[1])) {
-				c->at += 2;
-			} else {
-				return false;
-			}
 		} else if (byte < 0x80) {
 			c->at++;
 		} else {
@@ -95,9 +109,10 @@ static bool scan_number(struct cursor *c)
 
 static bool scan_word(struct cursor *c, struct span word)
 {
-	if ((size_t)(c->end - c->at) < word.len || memcmp(c->at, word.at, word.len) != 0)
-		return false;
-	c->at += word.len;
+	for (size_t i = 0; i < word.len; i++, c->at++) {
+		if (c->at == c->end || *c->at != word.at[i])
+			return false;
+	}
 	return true;
 }
 
@@ -193,7 +208,7 @@ static bool scan_value(struct cursor *c)
 
 bool json_scan(struct span *text, struct span *value)
 {
-	struct cursor c = { text->at, text->at + text->len };
+	struct cursor c = cursor_of(*text);
 	const char *from;
 
 	skip_space(&c);
@@ -207,7 +222,7 @@ bool json_scan(struct span *text, struct span *value)
 
 struct span json_trim(struct span text)
 {
-	struct cursor c = { text.at, text.at + text.len };
+	struct cursor c = cursor_of(text);
 
 	skip_space(&c);
 	while (c.end > c.at &&
@@ -225,16 +240,16 @@ bool json_is_value(struct span text)
 
 size_t json_error_at(struct span text)
 {
-	struct cursor c = { text.at, text.at + text.len };
+	struct cursor c = cursor_of(text);
 
 	if (scan_value(&c))
 		skip_space(&c);
-	return (size_t)(c.at - text.at);
+	return text.len - (size_t)(c.end - c.at);
 }
 
 bool json_next(struct span *rest, struct span *name, struct span *value)
 {
-	struct cursor c = { rest->at, rest->at + rest->len };
+	struct cursor c = cursor_of(*rest);
 	const char *from;
 
 	*name = (struct span){ NULL, 0 };
@@ -386,7 +401,7 @@ bool json_double(struct span value, double *out)
 	memcpy(text, value.at, value.len);
 	text[value.len] = '\0';
 	*out = strtod(text, &end);
-	return *end == '\0';
+	return *end == '\0' && isfinite(*out);
 }
 
 bool json_int(struct span value, int64_t *out)

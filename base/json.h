@@ -64,7 +64,7 @@ void json_quote(struct span text, struct buf *out);
 /* A checked number value that is a whole number in range of int64_t, else false. */
 bool json_int(struct span value, int64_t *out) MUST_USE;
 
-/* A checked number value as a double. */
+/* A checked number value as a double; false when it is out of range or longer than 63 bytes. */
 bool json_double(struct span value, double *out) MUST_USE;
 
 #endif

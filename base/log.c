@@ -19,6 +19,7 @@ enum {
 struct line {
 	char text[LINE_BYTES];
 	size_t len;
+	bool is_full; /* something did not fit, so nothing more is appended */
 };
 
 /* How often an event was written in the current second; event names are constants. */
@@ -42,14 +43,19 @@ static const char *const level_names[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
 };
 
-/* Keeps CLOSING_BYTES for what closes a line: a quote, a brace, a newline. */
+/*
+ * Appends all of it, or nothing from here on: what is cut is cut between two
+ * characters. Keeps CLOSING_BYTES for what closes a line: a quote, a brace, a
+ * newline.
+ */
 static void put(struct line *l, const char *bytes, size_t len)
 {
-	size_t room = sizeof(l->text) - CLOSING_BYTES;
+	const size_t most = sizeof(l->text) - CLOSING_BYTES;
 
-	room = l->len < room ? room - l->len : 0;
-	if (len > room)
-		len = room;
+	if (l->is_full || l->len > most || len > most - l->len) {
+		l->is_full = true;
+		return;
+	}
 	memcpy(l->text + l->len, bytes, len);
 	l->len += len;
 }
@@ -59,49 +65,73 @@ static void put_text(struct line *l, const char *text)
 	put(l, text, strlen(text));
 }
 
-static bool is_plain(unsigned char c)
+/* Is it a control character, or what some readers take for the end of a line (U+0085, U+2028)? */
+static bool is_control(struct span character)
 {
-	return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7f;
+	const unsigned char *c = (const unsigned char *)character.at;
+
+	if (character.len == 2)
+		return c[0] == 0xc2 && c[1] < 0xa0;
+	if (character.len == 3)
+		return c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9);
+	return c[0] < ' ' || c[0] == 0x7f;
 }
 
-/* Inside quotes: control characters and bytes that are not UTF-8 become \xNN, in JSON \u00NN. */
-static void put_escaped(struct line *l, struct span s)
+/* May it stand in logfmt without quotes? */
+static bool is_word(struct span s)
 {
-	char hex[8];
-
+	if (s.len == 0)
+		return false;
 	while (s.len > 0) {
-		unsigned char c = (unsigned char)s.at[0];
 		size_t step = utf8_sequence(s);
 
-		if (step == 0 || c < ' ' || c == 0x7f) {
-			snprintf(hex, sizeof(hex), form == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x",
-				c);
-			put_text(l, hex);
-			step = 1;
-		} else {
-			if (c == '"' || c == '\\')
-				put_text(l, "\\");
-			put(l, s.at, step);
-		}
+		if (step == 0 || is_control((struct span){ s.at, step }) ||
+			strchr(" \"=\\", s.at[0]))
+			return false;
 		s.at += step;
 		s.len -= step;
 	}
+	return true;
+}
+
+/*
+ * The first character of s; returns its bytes. Control characters and bytes
+ * that are not UTF-8 become \xNN, in JSON \u00NN.
+ */
+static size_t put_character(struct line *l, struct span s)
+{
+	unsigned char c = (unsigned char)s.at[0];
+	size_t step = utf8_sequence(s);
+	char escape[8];
+
+	if (step == 0 || is_control((struct span){ s.at, step })) {
+		snprintf(
+			escape, sizeof(escape), form == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x", c);
+		put_text(l, escape);
+		return 1;
+	}
+	if (c == '"' || c == '\\')
+		put(l, (const char[]){ '\\', (char)c }, 2);
+	else
+		put(l, s.at, step);
+	return step;
 }
 
 /* In logfmt a word stays bare; anything else is quoted. */
 static void put_value(struct line *l, struct span s)
 {
-	size_t plain = 0;
+	bool quoted = form == LOG_FORMAT_JSON || !is_word(s);
 
-	while (form == LOG_FORMAT_LOGFMT && plain < s.len && is_plain((unsigned char)s.at[plain]))
-		plain++;
-	if (plain == s.len && s.len > 0) {
-		put(l, s.at, s.len);
-		return;
+	if (quoted)
+		put_text(l, "\"");
+	quoted = quoted && !l->is_full;
+	while (s.len > 0 && !l->is_full) {
+		size_t step = put_character(l, s);
+
+		s.at += step;
+		s.len -= step;
 	}
-	put_text(l, "\"");
-	put_escaped(l, s);
-	if (l->len <= sizeof(l->text) - CLOSING_BYTES)
+	if (quoted)
 		l->text[l->len++] = '"';
 }
 
@@ -135,34 +165,46 @@ static void put_time(struct line *l)
 	put_value(l, (struct span){ text, n });
 }
 
-static void put_number(struct line *l, const char *key, uint64_t number)
-{
-	char digits[21];
-
-	snprintf(digits, sizeof(digits), "%" PRIu64, number);
-	put_key(l, key);
-	put_text(l, digits);
-}
-
 static void put_field(struct line *l, const struct log_field *f)
 {
+	size_t before = l->len, value;
+	char digits[21];
+
+	put_key(l, f->key);
+	value = l->len;
 	if (f->type == LOG_TYPE_U64) {
-		put_number(l, f->key, f->as.u64);
-	} else if (f->type == LOG_TYPE_SPAN) {
-		put_key(l, f->key);
+		snprintf(digits, sizeof(digits), "%" PRIu64, f->as.u64);
+		put_text(l, digits);
+	} else {
 		put_value(l, f->as.span);
 	}
+	/* A field of which no value is left, is left out. */
+	if (l->is_full && l->len == value)
+		l->len = before;
+}
+
+/* What is known of the event; the one not seen for longest makes room for a new one. */
+static struct watched *watch(const char *event, uint64_t second)
+{
+	struct watched *oldest = watched;
+
+	for (size_t i = 0; i < EVENTS_WATCHED; i++) {
+		if (watched[i].event == event)
+			return &watched[i];
+		if (watched[i].second < oldest->second)
+			oldest = &watched[i];
+	}
+	*oldest = (struct watched){ .event = event, .second = second };
+	return oldest;
 }
 
 /* May the event be written now? Then *left_out is how many were not since the last one. */
 static bool within_burst(const char *event, uint64_t *left_out)
 {
 	uint64_t second = clock_ms() / 1000;
-	struct watched *w = &watched[((uintptr_t)event >> 3) % EVENTS_WATCHED];
+	struct watched *w = watch(event, second);
 
 	*left_out = 0;
-	if (w->event != event)
-		*w = (struct watched){ .event = event, .second = second };
 	if (w->second == second && w->written >= LOG_BURST) {
 		w->left_out++;
 		return false;
@@ -204,10 +246,12 @@ void log_write(enum log_level level, const struct log_field *fields)
 	put_time(&l);
 	put_key(&l, "level");
 	put_value(&l, span_of(level_names[level]));
+	put_field(&l, fields++);
+	/* Up here, since what comes last may be cut. */
+	if (left_out > 0)
+		put_field(&l, &LOG_U64("left_out", left_out));
 	for (; fields->type != LOG_TYPE_END; fields++)
 		put_field(&l, fields);
-	if (left_out > 0)
-		put_number(&l, "left_out", left_out);
 	if (form == LOG_FORMAT_JSON)
 		l.text[l.len++] = '}';
 	l.text[l.len++] = '\n';

@@ -16,23 +16,27 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* A wyhash-shaped folding of eight bytes a step. */
+/*
+ * A wyhash-shaped folding of eight bytes a step. The seed is in both factors of
+ * every product: a word chosen by a client must not be able to make one zero,
+ * nor short keys be mixed with constants alone.
+ */
 uint64_t map_hash(struct span key, uint64_t seed)
 {
-	const uint64_t k0 = UINT64_C(0xa0761d6478bd642f), k1 = UINT64_C(0xe7037ed1a0b428db);
-	uint64_t hash = seed ^ k0;
+	const uint64_t k0 = seed ^ UINT64_C(0xa0761d6478bd642f);
+	const uint64_t k1 = (seed << 32 | seed >> 32) ^ UINT64_C(0xe7037ed1a0b428db);
 	const char *at = key.at;
 	size_t left = key.len;
-	uint64_t word;
+	uint64_t hash = 0, word;
 
 	for (; left >= 8; at += 8, left -= 8) {
 		memcpy(&word, at, 8);
-		hash = mix(word ^ k1, hash ^ seed);
+		hash = mix(word ^ k0, hash ^ k1);
 	}
 	word = 0;
 	if (left > 0)
 		memcpy(&word, at, left);
-	return mix(hash ^ word ^ seed, k1 ^ (uint64_t)key.len);
+	return mix(hash ^ word ^ k0, k1 ^ (uint64_t)key.len);
 }
 
 void map_init(struct map *m)

@@ -19,7 +19,7 @@ void wheel_timer_init(struct wheel_timer *timer, void (*fire)(struct wheel_timer
 void wheel_arm(struct wheel *w, struct wheel_timer *timer, uint64_t at_ms)
 {
 	list_remove(&timer->link);
-	timer->due = (at_ms + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS;
+	timer->due = at_ms / WHEEL_TICK_MS + (at_ms % WHEEL_TICK_MS != 0);
 	if (timer->due <= w->now)
 		timer->due = w->now + 1;
 	list_push(&w->slots[timer->due % WHEEL_SLOTS], &timer->link);

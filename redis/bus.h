@@ -63,8 +63,8 @@ struct bus_events {
 struct bus_counters {
 	uint64_t published;
 	uint64_t received;
-	uint64_t unreadable;  /* payloads that are no envelope */
-	uint64_t local_only;  /* delivered here alone while Redis was away */
+	uint64_t unreadable; /* payloads that are no envelope */
+	uint64_t local_only; /* delivered here alone while Redis was away */
 	uint64_t refused;
 	uint64_t reconnects;
 	uint64_t outbox_bytes; /* a gauge: published, not yet answered */
@@ -119,16 +119,16 @@ static inline void bus_free(struct bus *b)
 struct bus *bus_local_new(const struct bus_events *events, void *owner) MUST_USE;
 
 struct bus_redis_config {
-	const char *url;          /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=n] */
-	const char *channel;      /* Pub/Sub channel shared with Spring servers */
-	bool deliver_while_down;  /* on_down = local; else publishes are refused */
-	size_t outbox_bytes;      /* most bytes published and not yet answered */
-	size_t max_payload;       /* bytes of one envelope */
-	double first_pause;       /* seconds; back-off of the link */
-	double longest_pause;     /* seconds */
-	double ping_every;        /* seconds between PINGs on an idle publishing connection */
-	double answer_within;     /* seconds: PING, connect, self-echo; then the link is dropped */
-	double probe_every;       /* seconds between self-echo probes on the subscribed connection */
+	const char *url;     /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=n] */
+	const char *channel; /* Pub/Sub channel shared with Spring servers */
+	bool deliver_while_down; /* on_down = local; else publishes are refused */
+	size_t outbox_bytes;     /* most bytes published and not yet answered */
+	size_t max_payload;      /* bytes of one envelope */
+	double first_pause;      /* seconds; back-off of the link */
+	double longest_pause;    /* seconds */
+	double ping_every;       /* seconds between PINGs on an idle publishing connection */
+	double answer_within;    /* seconds: PING, connect, self-echo; then the link is dropped */
+	double probe_every;      /* seconds between self-echo probes on the subscribed connection */
 };
 
 /* Checks a URL; false with one line for the operator (no password in it) in `why`. */

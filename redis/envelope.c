@@ -61,7 +61,7 @@ bool envelope_needs_extension(const struct bus_message *m)
 	if (m->header_count > 0)
 		return true;
 	return m->content_type.at &&
-		!span_eq(m->content_type, envelope_implied_type(m->body, m->body_is_utf8));
+	       !span_eq(m->content_type, envelope_implied_type(m->body, m->body_is_utf8));
 }
 
 /* --- writing -------------------------------------------------------------- */
@@ -133,35 +133,39 @@ void envelope_scratch_fini(struct envelope_scratch *scratch)
 	buf_fini(&scratch->text);
 }
 
-/* Where the string that begins at `from` ends, quote included; 0: nowhere. */
-static size_t string_end(struct span s, size_t from)
+/* Takes `what` from the start of *rest. */
+static bool take(struct span *rest, struct span what)
 {
-	for (size_t i = from + 1; i < s.len; i++) {
-		if (s.at[i] == '\\')
-			i++;
-		else if (s.at[i] == '"')
-			return i + 1;
-	}
-	return 0;
+	if (!starts_with(*rest, what))
+		return false;
+	*rest = (struct span){ rest->at + what.len, rest->len - what.len };
+	return true;
 }
 
-static bool read_compact(struct span payload, struct record *r)
+/* Takes `what` and the value behind it. */
+static bool take_member(struct span *rest, struct span what, struct span *value)
 {
-	const struct span start = SPAN("{\"destination\":"), middle = SPAN(",\"content\":");
-	struct span value, rest;
-	size_t end;
+	return take(rest, what) && json_scan(rest, value);
+}
 
-	if (!starts_with(payload, SPAN("{\"destination\":\"")) || payload.at[payload.len - 1] != '}')
+/*
+ * The content is checked on its own: with the record around it, it may be
+ * deeper by one than what json_is_value() takes.
+ */
+static bool read_compact(struct span payload, bool extended, struct record *r)
+{
+	const struct span type = SPAN(",\"contentType\":"), headers = SPAN(",\"headers\":");
+	struct span rest = payload;
+
+	if (!take_member(&rest, SPAN("{\"destination\":"), &r->destination))
 		return false;
-	end = string_end(payload, start.len);
-	if (end == 0 || !starts_with((struct span){ payload.at + end, payload.len - end }, middle))
+	if (extended && starts_with(rest, type) && !take_member(&rest, type, &r->type))
 		return false;
-	rest = (struct span){ payload.at + start.len, end - start.len };
-	if (!json_scan(&rest, &value) || rest.len > 0)
+	if (extended && !take_member(&rest, headers, &r->headers))
 		return false;
-	r->destination = value;
-	r->content = (struct span){ payload.at + end + middle.len,
-		payload.len - end - middle.len - 1 };
+	if (!take(&rest, SPAN(",\"content\":")) || rest.len == 0 || rest.at[rest.len - 1] != '}')
+		return false;
+	r->content = (struct span){ rest.at, rest.len - 1 };
 	return json_is_value(r->content);
 }
 
@@ -177,20 +181,12 @@ static void read_members(struct span object, bool extended, struct record *r)
 			r->content = value;
 		else if (span_eq(name, SPAN("payload")) && !r->payload.at)
 			r->payload = value;
-		else if (span_eq(name, SPAN("contentType")) && extended)
+		else if (span_eq(name, SPAN("contentType")) && extended && !r->type.at)
 			r->type = value;
-		else if (span_eq(name, SPAN("headers")) && extended)
+		else if (span_eq(name, SPAN("headers")) && extended && !r->headers.at)
 			r->headers = value;
 		else if (span_eq(name, SPAN("@class")))
 			r->has_class = true;
-	}
-	/* Our own extended records keep the white space around the body: content is last. */
-	if (extended && r->content.at && rest.len == 1) {
-		const char *from = r->content.at;
-
-		while (from[-1] != ':')
-			from--;
-		r->content = (struct span){ from, (size_t)(object.at + object.len - 1 - from) };
 	}
 }
 
@@ -233,6 +229,8 @@ static bool read_headers(struct span list, struct envelope_scratch *scratch, str
 {
 	struct span rest = list, none, pair, name, value;
 
+	if (list.at[0] != '[')
+		return false;
 	while (json_next(&rest, &none, &pair)) {
 		struct span in_pair = pair;
 
@@ -240,8 +238,9 @@ static bool read_headers(struct span list, struct envelope_scratch *scratch, str
 			!json_is_string(name) || !json_next(&in_pair, &none, &value) ||
 			!json_is_string(value) || m->header_count == ENVELOPE_HEADERS_MOST)
 			return false;
-		scratch->headers[m->header_count++] = (struct bus_header){
-			unquoted(name, &scratch->text), unquoted(value, &scratch->text) };
+		scratch->headers[m->header_count++] =
+			(struct bus_header){ unquoted(name, &scratch->text),
+				unquoted(value, &scratch->text) };
 	}
 	m->headers = scratch->headers;
 	return true;
@@ -275,8 +274,8 @@ static void read_body(struct span content, struct envelope_scratch *scratch, str
 	m->content_type = type_text;
 }
 
-static enum envelope_read read_record(const struct record *r, struct envelope_scratch *scratch,
-	struct bus_message *m)
+static enum envelope_read read_record(
+	const struct record *r, struct envelope_scratch *scratch, struct bus_message *m)
 {
 	struct span content = r->content.at ? r->content : r->payload;
 	size_t from;
@@ -299,8 +298,8 @@ static enum envelope_read read_record(const struct record *r, struct envelope_sc
 	return ENVELOPE_READ;
 }
 
-enum envelope_read envelope_read(struct span payload, bool extended,
-	struct envelope_scratch *scratch, struct bus_message *m)
+enum envelope_read envelope_read(
+	struct span payload, bool extended, struct envelope_scratch *scratch, struct bus_message *m)
 {
 	struct record r = { .has_class = false };
 	struct span json;
@@ -314,7 +313,7 @@ enum envelope_read envelope_read(struct span payload, bool extended,
 		return ENVELOPE_SKIP;
 	/* Decoded twice at most, unquoted and copied once each: nothing moves while it is viewed. */
 	buf_reserve(&scratch->text, payload.len * 4 + 64);
-	if (!extended && read_compact(payload, &r))
+	if (read_compact(payload, extended, &r))
 		return read_record(&r, scratch, m);
 	if (!json_is_value(payload))
 		return ENVELOPE_NOT_JSON;

@@ -40,11 +40,11 @@ void envelope_write_extended(const struct bus_message *m, struct buf *out);
 
 enum envelope_read {
 	ENVELOPE_READ,
-	ENVELOPE_SKIP,           /* marked: its extended record is what counts */
+	ENVELOPE_SKIP, /* marked: its extended record is what counts */
 	ENVELOPE_NOT_JSON,
 	ENVELOPE_NO_DESTINATION, /* or one that is no text, or empty */
 	ENVELOPE_NO_CONTENT,
-	ENVELOPE_JDK,            /* Java serialisation: the Spring side needs a JSON serializer */
+	ENVELOPE_JDK, /* Java serialisation: the Spring side needs a JSON serializer */
 	ENVELOPE_RESULT_COUNT,
 };
 

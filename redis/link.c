@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The adapter is made of static functions, most of which are not used here. */
 #pragma GCC diagnostic push
@@ -104,11 +105,11 @@ static void greet(struct redis_link *l)
 		l->answers += redisAsyncCommand(l->redis, on_greeting, NULL, "AUTH %s %s", c->user,
 				      c->password) == REDIS_OK;
 	else if (c->password)
-		l->answers += redisAsyncCommand(
-				      l->redis, on_greeting, NULL, "AUTH %s", c->password) == REDIS_OK;
+		l->answers += redisAsyncCommand(l->redis, on_greeting, NULL, "AUTH %s",
+				      c->password) == REDIS_OK;
 	if (c->database > 0)
-		l->answers += redisAsyncCommand(
-				      l->redis, on_greeting, NULL, "SELECT %u", c->database) == REDIS_OK;
+		l->answers += redisAsyncCommand(l->redis, on_greeting, NULL, "SELECT %u",
+				      c->database) == REDIS_OK;
 	if (l->answers == 0)
 		greeted(l);
 }
@@ -202,7 +203,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 		return;
 	case STATE_GREETED:
 		if (l->refused[0]) {
-			redis_link_drop(l, l->refused);
+			char why[sizeof(l->refused)];
+
+			memcpy(why, l->refused, sizeof(why)); /* the owner may free the link */
+			redis_link_drop(l, why);
 			return;
 		}
 		l->state = STATE_UP;
@@ -212,7 +216,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	case STATE_UP:
 		break;
 	}
-	assert(!"the timer runs in no other state");
+	assert(false && "the timer runs in no other state");
 }
 
 struct redis_link *redis_link_new(struct ev_loop *loop, const struct redis_link_config *config,

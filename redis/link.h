@@ -20,7 +20,7 @@ struct redisAsyncContext;
 struct redis_link;
 
 struct redis_link_config {
-	const char *host;     /* name or address; NULL: a unix socket */
+	const char *host; /* name or address; NULL: a unix socket */
 	uint16_t port;
 	const char *path;     /* of the unix socket */
 	const char *user;     /* NULL: AUTH with the password alone */

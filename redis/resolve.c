@@ -30,7 +30,9 @@ struct resolve {
 	const char *why; /* NULL: address is good; static */
 };
 
-enum { LOOK_MS = 20 };
+enum {
+	LOOK_MS = 20
+};
 
 bool resolve_is_address(const char *name)
 {

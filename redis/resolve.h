@@ -9,7 +9,9 @@
 struct ev_loop;
 struct resolve;
 
-enum { RESOLVE_ADDRESS_BYTES = 64 };
+enum {
+	RESOLVE_ADDRESS_BYTES = 64
+};
 
 /*
  * Asks on a thread of its own and calls on_answer from the loop, once: the

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "redis/bus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,8 @@ static void read_credentials(struct span text, struct redis_url *u)
 {
 	const char *colon = memchr(text.at, ':', text.len);
 
+	if (text.len == 0 || span_eq(text, SPAN(":")))
+		return; /* "@host" and ":@host" name nobody */
 	if (!colon) {
 		u->password = decoded(text);
 		return;
@@ -94,6 +97,8 @@ static bool read_host(struct span text, struct redis_url *u, char why[256])
 	struct span host = colon ? before(text, colon) : text;
 	unsigned port = DEFAULT_PORT;
 
+	if (end && colon != tail.at && tail.len > 0)
+		return refuse(why, "only a port may follow the ] of an address");
 	if (colon && (!read_number(behind(text, colon), UINT16_MAX, &port) || port == 0))
 		return refuse(why, "the port must be a number from 1 to 65535");
 	if (end)
@@ -117,7 +122,8 @@ static bool read_redis(struct span text, struct redis_url *u, char why[256])
 	slash = memchr(text.at, '/', text.len);
 	if (slash && behind(text, slash).len > 0 &&
 		!read_number(behind(text, slash), DATABASE_MOST, &u->database))
-		return refuse(why, "the database behind the last slash must be a number, such as /0");
+		return refuse(
+			why, "the database behind the last slash must be a number, such as /0");
 	return read_host(slash ? before(text, slash) : text, u, why);
 }
 
@@ -131,7 +137,8 @@ static bool read_unix(struct span text, struct redis_url *u, char why[256])
 		if (query.len < 3 || memcmp(query.at, "db=", 3) != 0 ||
 			!read_number((struct span){ query.at + 3, query.len - 3 }, DATABASE_MOST,
 				&u->database))
-			return refuse(why, "only ?db=<number> may follow the path of a unix socket");
+			return refuse(
+				why, "only ?db=<number> may follow the path of a unix socket");
 		text = before(text, question);
 	}
 	if (text.len < 2 || text.at[0] != '/')
@@ -146,14 +153,17 @@ bool redis_url_read(const char *text, struct redis_url *u, char why[256])
 	bool good = false;
 
 	*u = (struct redis_url){ .host = NULL };
-	if (strncmp(text, "redis://", 8) == 0)
+	if (strstr(text, "%00"))
+		refuse(why, "must not hold %00");
+	else if (strncmp(text, "redis://", 8) == 0)
 		good = read_redis(span_of(text + 8), u, why);
 	else if (strncmp(text, "unix://", 7) == 0)
 		good = read_unix(span_of(text + 7), u, why);
 	else if (strncmp(text, "rediss://", 9) == 0)
 		refuse(why, "TLS to Redis is not supported; use stunnel, or a unix socket");
 	else
-		refuse(why, "must begin with redis:// or unix://, such as redis://127.0.0.1:6379/0");
+		refuse(why,
+			"must begin with redis:// or unix://, such as redis://127.0.0.1:6379/0");
 	if (!good) {
 		redis_url_fini(u);
 		return false;
@@ -175,4 +185,14 @@ void redis_url_fini(struct redis_url *u)
 	free(u->password);
 	free(u->shown);
 	*u = (struct redis_url){ .host = NULL };
+}
+
+bool bus_redis_check_url(const char *url, char why[256])
+{
+	struct redis_url parts;
+
+	if (!redis_url_read(url, &parts, why))
+		return false;
+	redis_url_fini(&parts);
+	return true;
 }
