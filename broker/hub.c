@@ -37,11 +37,19 @@ static bool is_behind(struct shard *s)
 
 static bool is_congested(const struct hub *h)
 {
+	if (!bus_has_room(h->bus))
+		return true;
 	for (unsigned i = 1; i < h->broker->shard_count; i++) {
 		if (is_behind(&h->broker->shards[i]))
 			return true;
 	}
 	return false;
+}
+
+void hub_caught_up(struct hub *h)
+{
+	if (atomic_load(&h->stalled) && atomic_exchange(&h->stalled, false))
+		shard_wake(&h->broker->shards[0]);
 }
 
 static void post(struct shard *s, struct message *m)
@@ -81,6 +89,7 @@ static void on_message(void *owner, const struct bus_message *m)
 			post(&b->shards[i], shared);
 	}
 	shard_dispatch(&b->shards[0], m, id);
+	hub_caught_up(h); /* it may have been an echo: the bus may have room again */
 }
 
 static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
@@ -90,6 +99,7 @@ static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
 	struct shard *s = &h->broker->shards[p->shard];
 
 	p->how = how;
+	hub_caught_up(h); /* the bus may have room again */
 	if (p->shard == 0) {
 		shard_accepted(s, p);
 		return;
@@ -172,12 +182,6 @@ bool hub_is_congested(struct hub *h)
 		return true;
 	atomic_store(&h->stalled, false);
 	return false;
-}
-
-void hub_caught_up(struct hub *h)
-{
-	if (atomic_load(&h->stalled) && atomic_exchange(&h->stalled, false))
-		shard_wake(&h->broker->shards[0]);
 }
 
 void hub_collect(struct hub *h)

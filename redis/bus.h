@@ -36,7 +36,7 @@ struct bus_message {
 enum bus_accepted {
 	BUS_ACCEPTED,  /* the bus has it; for Redis: PUBLISH was answered */
 	BUS_LOCAL,     /* Redis is away; this node's subscribers have got it (on_down = local) */
-	BUS_REFUSED,   /* Redis is away (on_down = refuse), or the outbox is full */
+	BUS_REFUSED,   /* Redis is away (on_down = refuse) */
 	BUS_TOO_LARGE, /* longer than max_payload once it is in its envelope */
 };
 
@@ -73,6 +73,7 @@ struct bus_counters {
 /* The implementations fill this in; callers use the functions below. */
 struct bus_class {
 	void (*publish)(struct bus *b, const struct bus_message *m, void *cookie);
+	bool (*has_room)(const struct bus *b);
 	enum bus_state (*state)(const struct bus *b, const char **why);
 	void (*counters)(const struct bus *b, struct bus_counters *out);
 	size_t (*pending)(const struct bus *b);
@@ -84,6 +85,15 @@ struct bus {
 	struct bus_events on;
 	void *owner;
 };
+
+/*
+ * May more be published now? The bus takes what is published all the same; who
+ * goes on publishing while there is no room lets the outbox grow past its limit.
+ */
+static inline bool bus_has_room(const struct bus *b)
+{
+	return b->class->has_room(b);
+}
 
 /* Borrows `m` for the call. on_accepted tells, maybe before this returns, what became of it. */
 static inline void bus_publish(struct bus *b, const struct bus_message *m, void *cookie)
@@ -122,7 +132,7 @@ struct bus_redis_config {
 	const char *url;     /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=n] */
 	const char *channel; /* Pub/Sub channel shared with Spring servers */
 	bool deliver_while_down; /* on_down = local; else publishes are refused */
-	size_t outbox_bytes;     /* most bytes published and not yet answered */
+	size_t outbox_bytes;     /* bytes under way above which there is no room */
 	size_t max_payload;      /* bytes of one envelope */
 	double first_pause;      /* seconds; back-off of the link */
 	double longest_pause;    /* seconds */

@@ -22,6 +22,7 @@
 #include "redis/bus.h"
 #include "redis/envelope.h"
 #include "redis/link.h"
+#include "redis/outbox.h"
 #include "redis/unreadable.h"
 #include "redis/url.h"
 
@@ -34,20 +35,11 @@
 enum {
 	NODE_BYTES = 12,
 	WHY_BYTES = 224,
+	SCRATCH_KEEP = 1 << 20, /* scratch memory above that is given back after use */
+	DOWN_LOG_S = 60,        /* one line in this time while the bus stays down */
 };
 
 static const double tick_s = 0.05;
-
-struct record {
-	struct list unanswered; /* in bus_redis.unanswered, or alone */
-	struct list unheard;    /* in bus_redis.unheard, or alone */
-	void *cookie;
-	bool settled; /* `how` is known; told once all before it are */
-	enum bus_accepted how;
-	bool extended; /* `bytes` went to the extended channel */
-	size_t len;
-	char bytes[]; /* the record whose echo counts */
-};
 
 struct bus_redis {
 	struct bus bus;
@@ -75,10 +67,11 @@ struct bus_redis {
 	double probed;   /* last probe; 0: none on this connection */
 	bool probe_owed; /* its echo has not come */
 
-	struct list unanswered;
-	struct list unheard;
-	size_t pending; /* in `unanswered` */
-	size_t bytes;   /* of all records in either */
+	uint64_t probe_number; /* newest record when the probe was sent */
+	double ticked;         /* last look at the deadlines */
+	double logged;         /* last bus.down; 0: none */
+
+	struct outbox outbox;
 	struct buf scratch;
 	struct envelope_scratch reading;
 	struct unreadable unreadable;
@@ -90,54 +83,20 @@ static double now_of(const struct bus_redis *b)
 	return ev_now(b->loop);
 }
 
-/* --- records -------------------------------------------------------------- */
-
-static void forget_if_done(struct bus_redis *b, struct record *r)
-{
-	if (!list_is_empty(&r->unanswered) || !list_is_empty(&r->unheard))
-		return;
-	b->bytes -= r->len;
-	free(r);
-}
-
 static void tell_settled(struct bus_redis *b)
 {
-	while (!list_is_empty(&b->unanswered)) {
-		struct record *r = container_of(b->unanswered.next, struct record, unanswered);
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses count of who is still linked */
-		void *cookie = r->cookie;
-		enum bus_accepted how = r->how;
+	enum bus_accepted how;
+	void *cookie;
 
-		if (!r->settled)
-			return;
-		list_remove(&r->unanswered);
-		b->pending--;
-		forget_if_done(b, r);
+	while (outbox_take_settled(&b->outbox, &cookie, &how))
 		b->bus.on.on_accepted(b->bus.owner, cookie, how);
-	}
 }
 
-static struct record *record_new(
-	struct bus_redis *b, struct span bytes, bool extended, void *cookie)
+/* A long record must not hold its memory for ever. */
+static void give_memory_back(struct buf *buf)
 {
-	struct record *r = mem_zalloc(sizeof(*r) + bytes.len);
-
-	memcpy(r->bytes, bytes.at, bytes.len);
-	r->len = bytes.len;
-	r->extended = extended;
-	r->cookie = cookie;
-	list_init(&r->unanswered);
-	list_init(&r->unheard);
-	list_push(&b->unanswered, &r->unanswered);
-	b->pending++;
-	b->bytes += r->len;
-	return r;
-}
-
-static void settle(struct record *r, enum bus_accepted how)
-{
-	r->settled = true;
-	r->how = how;
+	if (buf->size > SCRATCH_KEEP)
+		buf_fini(buf);
 }
 
 /* --- receiving ------------------------------------------------------------ */
@@ -156,27 +115,14 @@ static void deliver(struct bus_redis *b, struct span payload, bool extended)
 	}
 	b->counters.received++;
 	b->bus.on.on_message(b->bus.owner, &m);
+	give_memory_back(&b->reading.text);
 }
 
-/* What was published first has been heard, or never will be. */
-static void forget_head(struct bus_redis *b)
+/* This node's subscribers get it from here, since its echo does not come. */
+static void deliver_unheard(struct bus_redis *b, struct record *r)
 {
-	struct record *r = container_of(b->unheard.next, struct record, unheard);
-
-	list_remove(&r->unheard);
-	forget_if_done(b, r);
-}
-
-/* Is it our own oldest record that is still to come back? Then it has. */
-static void note_echo(struct bus_redis *b, struct span payload, bool extended)
-{
-	const struct record *r;
-
-	if (list_is_empty(&b->unheard))
-		return;
-	r = container_of(b->unheard.next, struct record, unheard);
-	if (r->extended == extended && span_eq((struct span){ r->bytes, r->len }, payload))
-		forget_head(b);
+	deliver(b, (struct span){ r->bytes, r->len }, r->extended);
+	outbox_forget_echo(&b->outbox, r);
 }
 
 /* --- up and down ---------------------------------------------------------- */
@@ -184,6 +130,7 @@ static void note_echo(struct bus_redis *b, struct span payload, bool extended)
 /* `why` is NULL when all is well. */
 static void set_state(struct bus_redis *b, enum bus_state state, const char *why)
 {
+	enum bus_state was = b->state;
 	char text[WHY_BYTES] = "";
 
 	if (why)
@@ -194,6 +141,12 @@ static void set_state(struct bus_redis *b, enum bus_state state, const char *why
 		b->down_since = now_of(b);
 	b->state = state;
 	memcpy(b->why, text, sizeof(text));
+	/* While it is down, reasons may alternate with every try: they are not all news. */
+	if (state == BUS_DOWN && was == BUS_DOWN && now_of(b) - b->logged < DOWN_LOG_S) {
+		b->bus.on.on_state(b->bus.owner, state, b->why);
+		return;
+	}
+	b->logged = now_of(b);
 	if (state == BUS_UP)
 		log_info("bus.up", LOG_STR("redis", b->url.shown), LOG_STR("channel", b->channel),
 			LOG_U64("took_ms", (uint64_t)((now_of(b) - b->down_since) * 1000)));
@@ -206,27 +159,16 @@ static void set_state(struct bus_redis *b, enum bus_state state, const char *why
 static void flush_records(struct bus_redis *b)
 {
 	bool local = b->config.deliver_while_down;
+	size_t count = outbox_settle_rest(&b->outbox, local ? BUS_LOCAL : BUS_REFUSED);
+	struct record *r;
 
-	for (struct list *at = b->unanswered.next; at != &b->unanswered; at = at->next) {
-		struct record *r = container_of(at, struct record, unanswered);
-
-		if (r->settled)
-			continue;
-		settle(r, local ? BUS_LOCAL : BUS_REFUSED);
-		if (local)
-			b->counters.local_only++;
-		else
-			b->counters.refused++;
-	}
+	*(local ? &b->counters.local_only : &b->counters.refused) += count;
 	/* An owner that publishes from here adds to the list: see publish_down(). */
-	while (!list_is_empty(&b->unheard)) {
-		struct record *r = container_of(b->unheard.next, struct record, unheard);
-		bool refused = !list_is_empty(&r->unanswered) && r->how == BUS_REFUSED;
-
-		list_remove(&r->unheard);
-		if (!refused)
-			deliver(b, (struct span){ r->bytes, r->len }, r->extended);
-		forget_if_done(b, r);
+	while ((r = outbox_first_unheard(&b->outbox))) {
+		if (!list_is_empty(&r->unanswered) && r->how == BUS_REFUSED)
+			outbox_forget_echo(&b->outbox, r);
+		else
+			deliver_unheard(b, r);
 	}
 	tell_settled(b);
 }
@@ -284,15 +226,7 @@ static void on_published(redisAsyncContext *redis, void *answer, void *cookie)
 	if (!redis->data || !reply)
 		return;
 	if (reply->type != REDIS_REPLY_ERROR) {
-		/* Answers come in the order of the records: it is the oldest unsettled one. */
-		for (struct list *at = b->unanswered.next; at != &b->unanswered; at = at->next) {
-			struct record *r = container_of(at, struct record, unanswered);
-
-			if (r->settled)
-				continue;
-			settle(r, BUS_ACCEPTED);
-			break;
-		}
+		outbox_answered(&b->outbox);
 		tell_settled(b);
 	}
 	on_answer(redis, answer, cookie);
@@ -328,12 +262,18 @@ static void send_probe(struct bus_redis *b)
 {
 	b->probed = now_of(b);
 	b->probe_owed = true;
+	b->probe_number = b->outbox.added;
 	send_publish(b, b->probe, SPAN("?"), on_answer);
 }
 
 static void on_probe_echo(struct bus_redis *b)
 {
+	struct record *r;
+
 	b->probe_owed = false;
+	/* What was published before the probe and has not come before it will not come. */
+	while ((r = outbox_first_unheard(&b->outbox)) && r->number <= b->probe_number)
+		deliver_unheard(b, r);
 	if (b->state == BUS_UP)
 		return;
 	redis_link_is_good(b->publishing);
@@ -375,7 +315,7 @@ static void on_heard(redisAsyncContext *redis, void *answer, void *owner)
 		return;
 	}
 	extended = span_eq(channel, span_of(b->extended));
-	note_echo(b, payload, extended);
+	outbox_note_echo(&b->outbox, payload, extended);
 	deliver(b, payload, extended);
 }
 
@@ -399,6 +339,19 @@ static void on_listening_up(void *owner, redisAsyncContext *redis)
 		redis, on_heard, b, "SUBSCRIBE %s %s %s", b->channel, b->extended, b->probe);
 }
 
+/* When our loop stood still, Redis may have answered long ago: it is read first. */
+static void forgive_our_own_stall(struct bus_redis *b, double now)
+{
+	double late = now - b->ticked - tick_s;
+
+	b->ticked = now;
+	if (late < b->config.answer_within / 4)
+		return;
+	b->asked += b->asked > 0 ? late : 0;
+	b->probed += b->probed > 0 ? late : 0;
+	b->subscribed += late;
+}
+
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct bus_redis *b = container_of(timer, struct bus_redis, tick);
@@ -407,6 +360,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	forgive_our_own_stall(b, now);
 	if (b->sub && b->confirmed < 3 && now - b->subscribed > within)
 		go_down(b, "no answer to SUBSCRIBE");
 	if (!b->pub)
@@ -443,24 +397,23 @@ static void publish_down(struct bus_redis *b, const struct bus_message *m, void 
 		b->counters.local_only++;
 	else
 		b->counters.refused++;
-	if (local && !list_is_empty(&b->unheard)) {
+	if (local && outbox_first_unheard(&b->outbox)) {
 		b->scratch.len = 0;
 		if (extended)
 			envelope_write_extended(m, &b->scratch);
 		else
 			envelope_write(m, false, &b->scratch);
-		r = record_new(b, buf_span(&b->scratch), extended, cookie);
-		list_push(&b->unheard, &r->unheard);
+		r = outbox_add(&b->outbox, buf_span(&b->scratch), extended, true, cookie);
 	} else {
 		if (local)
 			b->bus.on.on_message(b->bus.owner, &received);
-		if (list_is_empty(&b->unanswered)) {
+		if (b->outbox.pending == 0) {
 			b->bus.on.on_accepted(b->bus.owner, cookie, how);
 			return;
 		}
-		r = record_new(b, SPAN(""), false, cookie);
+		r = outbox_add(&b->outbox, SPAN(""), false, false, cookie);
 	}
-	settle(r, how);
+	outbox_settle(r, how);
 }
 
 static void publish(struct bus *bus, const struct bus_message *m, void *cookie)
@@ -470,8 +423,6 @@ static void publish(struct bus *bus, const struct bus_message *m, void *cookie)
 	struct record *r;
 	size_t plain;
 
-	if (b->state == BUS_UP && b->bytes + m->body.len > b->config.outbox_bytes)
-		go_down(b, "the outbox is full");
 	if (b->state != BUS_UP) {
 		publish_down(b, m, cookie);
 		return;
@@ -482,22 +433,29 @@ static void publish(struct bus *bus, const struct bus_message *m, void *cookie)
 	if (extended)
 		envelope_write_extended(m, &b->scratch);
 	if (plain > b->config.max_payload || b->scratch.len - plain > b->config.max_payload) {
-		r = record_new(b, SPAN(""), extended, cookie);
-		settle(r, BUS_TOO_LARGE);
+		r = outbox_add(&b->outbox, SPAN(""), extended, false, cookie);
+		outbox_settle(r, BUS_TOO_LARGE);
 		b->counters.refused++;
 		tell_settled(b);
 		return;
 	}
-	r = record_new(b,
+	r = outbox_add(&b->outbox,
 		(struct span){ b->scratch.at + (extended ? plain : 0),
 			extended ? b->scratch.len - plain : plain },
-		extended, cookie);
-	list_push(&b->unheard, &r->unheard);
+		extended, true, cookie);
 	b->counters.published++;
 	send_publish(b, b->channel, (struct span){ b->scratch.at, plain },
 		extended ? on_answer : on_published);
 	if (extended && b->pub)
 		send_publish(b, b->extended, (struct span){ r->bytes, r->len }, on_published);
+	give_memory_back(&b->scratch);
+}
+
+static bool has_room(const struct bus *bus)
+{
+	const struct bus_redis *b = container_of_const(bus, struct bus_redis, bus);
+
+	return b->outbox.bytes < b->config.outbox_bytes;
 }
 
 static enum bus_state state(const struct bus *bus, const char **why)
@@ -513,24 +471,12 @@ static void counters(const struct bus *bus, struct bus_counters *out)
 	const struct bus_redis *b = container_of_const(bus, struct bus_redis, bus);
 
 	*out = b->counters;
-	out->outbox_bytes = b->bytes;
+	out->outbox_bytes = b->outbox.bytes;
 }
 
 static size_t pending(const struct bus *bus)
 {
-	return container_of_const(bus, struct bus_redis, bus)->pending;
-}
-
-static void drop_records(struct bus_redis *b)
-{
-	while (!list_is_empty(&b->unanswered)) {
-		struct record *r = container_of(b->unanswered.next, struct record, unanswered);
-
-		list_remove(&r->unanswered);
-		forget_if_done(b, r);
-	}
-	while (!list_is_empty(&b->unheard))
-		forget_head(b);
+	return container_of_const(bus, struct bus_redis, bus)->outbox.pending;
 }
 
 static void redis_free(struct bus *bus)
@@ -540,7 +486,7 @@ static void redis_free(struct bus *bus)
 	ev_timer_stop(b->loop, &b->tick);
 	redis_link_free(b->publishing);
 	redis_link_free(b->listening);
-	drop_records(b);
+	outbox_fini(&b->outbox);
 	buf_fini(&b->scratch);
 	envelope_scratch_fini(&b->reading);
 	redis_url_fini(&b->url);
@@ -573,7 +519,8 @@ static void start_links(struct bus_redis *b)
 struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *config,
 	const struct bus_events *events, void *owner)
 {
-	static const struct bus_class class = { publish, state, counters, pending, redis_free };
+	static const struct bus_class class = { publish, has_room, state, counters, pending,
+		redis_free };
 	struct bus_redis *b = mem_zalloc(sizeof(*b));
 	char node[NODE_BYTES + 1], why[256];
 
@@ -587,8 +534,8 @@ struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *c
 		asprintf(&b->extended, "%s:stompbox", config->channel) < 0 ||
 		asprintf(&b->probe, "%s:probe:%s", config->channel, node) < 0)
 		abort();
-	list_init(&b->unanswered);
-	list_init(&b->unheard);
+	outbox_init(&b->outbox);
+	b->ticked = now_of(b);
 	b->down_since = now_of(b);
 	snprintf(b->why, sizeof(b->why), "redis %s: connecting", b->url.shown);
 	ev_timer_init(&b->tick, on_tick, tick_s, tick_s);

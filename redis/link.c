@@ -52,6 +52,7 @@ struct redis_link {
 	struct resolve *resolving; /* NULL unless STATE_RESOLVING */
 	redisAsyncContext *redis;  /* owned by hiredis; NULL while there is none */
 	ev_timer timer;
+	unsigned tries;    /* each takes the next of the host's addresses */
 	double pause;      /* seconds until the next try, before it is blurred */
 	unsigned answers;  /* of AUTH and SELECT that are to come */
 	char refused[128]; /* Redis' error to one of them; empty: none */
@@ -184,7 +185,7 @@ static void try_now(struct redis_link *l)
 		return;
 	}
 	l->state = STATE_RESOLVING;
-	l->resolving = resolve_new(l->loop, l->config.host, on_address, l);
+	l->resolving = resolve_new(l->loop, l->config.host, l->tries++, on_address, l);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)

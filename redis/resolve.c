@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ev.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@ struct resolve {
 	void (*on_answer)(void *owner, const char *address, const char *why);
 	void *owner;
 	char *name; /* owned */
+	unsigned turn;
 
 	_Atomic unsigned refs;
 	_Atomic bool done; /* what is below has been written */
@@ -49,6 +51,19 @@ static void unref(struct resolve *r)
 	free(r);
 }
 
+static const struct addrinfo *choose(const struct addrinfo *found, unsigned turn)
+{
+	const struct addrinfo *at = found;
+	unsigned count = 0;
+
+	for (; at; at = at->ai_next)
+		count++;
+	assert(count > 0);
+	for (at = found, turn %= count; turn > 0; turn--)
+		at = at->ai_next;
+	return at;
+}
+
 static void *ask(void *question)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
@@ -56,9 +71,12 @@ static void *ask(void *question)
 	struct addrinfo *found = NULL;
 	int error = getaddrinfo(r->name, NULL, &hints, &found);
 
-	if (error == 0)
-		error = getnameinfo(found->ai_addr, found->ai_addrlen, r->address,
-			sizeof(r->address), NULL, 0, NI_NUMERICHOST);
+	if (error == 0) {
+		const struct addrinfo *one = choose(found, r->turn);
+
+		error = getnameinfo(one->ai_addr, one->ai_addrlen, r->address, sizeof(r->address),
+			NULL, 0, NI_NUMERICHOST);
+	}
 	if (found)
 		freeaddrinfo(found);
 	r->why = error == 0 ? NULL : gai_strerror(error);
@@ -80,7 +98,7 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 	unref(r);
 }
 
-struct resolve *resolve_new(struct ev_loop *loop, const char *name,
+struct resolve *resolve_new(struct ev_loop *loop, const char *name, unsigned turn,
 	void (*on_answer)(void *owner, const char *address, const char *why), void *owner)
 {
 	struct resolve *r = mem_zalloc(sizeof(*r));
@@ -89,6 +107,7 @@ struct resolve *resolve_new(struct ev_loop *loop, const char *name,
 	r->loop = loop;
 	r->on_answer = on_answer;
 	r->owner = owner;
+	r->turn = turn;
 	r->name = mem_dup(name, strlen(name));
 	atomic_init(&r->refs, 2);
 	ev_timer_init(&r->look, on_look, LOOK_MS / 1000., LOOK_MS / 1000.);
@@ -97,8 +116,8 @@ struct resolve *resolve_new(struct ev_loop *loop, const char *name,
 		pthread_detach(thread);
 	} else {
 		r->why = "no thread to resolve the name on";
+		atomic_store(&r->refs, 1);
 		atomic_store(&r->done, true);
-		unref(r);
 	}
 	return r;
 }

@@ -1,5 +1,6 @@
 #include "transport/origin.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <strings.h>
 
@@ -33,7 +34,7 @@ static void split_host(struct span text, struct span *host, struct span *port)
 	while (at < text.len && text.at[at] != ':')
 		at++;
 	*host = (struct span){ text.at, at };
-	*port = at < text.len ? cut(text, at + 1) : (struct span){ text.at + text.len, 0 };
+	*port = at < text.len ? cut(text, at + 1) : SPAN("");
 }
 
 static bool split(struct span text, struct parts *parts)
@@ -111,6 +112,30 @@ static bool matches(struct span pattern, const struct parts *origin)
 	return port_matches(p.port.len ? p.port : default_port(p.scheme), port);
 }
 
+static bool is_port(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < '0' || s.at[i] > '9')
+			return false;
+	}
+	return s.len > 0 && s.len <= 5;
+}
+
+/* "8080,8081" or "*" */
+static bool is_port_list(struct span list)
+{
+	for (;;) {
+		const char *comma = memchr(list.at, ',', list.len);
+		struct span item = { list.at, comma ? (size_t)(comma - list.at) : list.len };
+
+		if (!is_port(item) && !span_eq(item, SPAN("*")))
+			return false;
+		if (!comma)
+			return true;
+		list = cut(list, item.len + 1);
+	}
+}
+
 bool origin_check_pattern(struct span pattern, const char **why)
 {
 	struct parts p;
@@ -120,13 +145,13 @@ bool origin_check_pattern(struct span pattern, const char **why)
 		return true;
 	if (!split(pattern, &p))
 		return false;
-	if (p.port.len > 0 && p.port.at[0] == '[')
-		return p.port.len > 2 && p.port.at[p.port.len - 1] == ']';
-	for (size_t i = 0; i < p.port.len; i++) {
-		if (p.port.at[i] < '0' || p.port.at[i] > '9')
+	for (size_t i = 0; i < p.scheme.len; i++) {
+		if (!isalnum((unsigned char)p.scheme.at[i]))
 			return false;
 	}
-	return true;
+	if (p.port.len > 1 && p.port.at[0] == '[' && p.port.at[p.port.len - 1] == ']')
+		return is_port_list((struct span){ p.port.at + 1, p.port.len - 2 });
+	return p.port.len == 0 || is_port(p.port);
 }
 
 /* The page came from the host that it now talks to; its scheme may end at a proxy. */

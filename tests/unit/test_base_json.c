@@ -47,7 +47,7 @@ static const struct {
 	{ { NULL, 0 }, 0 },
 	{ SPAN("nul"), 3 },
 	{ SPAN("nuxl"), 2 },
-	{ SPAN("nulll"), 4 },
+	{ SPAN("nullx"), 4 },
 	{ SPAN("True"), 0 },
 	{ SPAN("NaN"), 0 },
 	{ SPAN("Infinity"), 0 },

@@ -13,7 +13,6 @@
 #include <check.h>
 #include <stdlib.h>
 
-
 static struct config config;
 static struct broker broker;
 static struct conn wires[2];
@@ -150,7 +149,8 @@ START_TEST(a_send_reaches_subscribers)
 	ck_assert_uint_eq(heard(1, "RECEIPT\nreceipt-id:s\n"), 1);
 	say(0, "SEND\ndestination:/pub/a\nreceipt:r\n\n{\"n\":1}\0");
 	ck_assert_uint_eq(heard(1, "MESSAGE\ndestination:/sub/a\ncontent-type:application/json\n"
-				   "subscription:7\nmessage-id:"), 1);
+				   "subscription:7\nmessage-id:"),
+		1);
 	ck_assert_uint_eq(heard(1, "{\"n\":1}"), 1);
 	ck_assert_uint_eq(heard(0, "RECEIPT\nreceipt-id:r\n"), 1);
 	ck_assert_uint_eq(heard(0, "MESSAGE"), 0);
