@@ -154,6 +154,7 @@ int broker_run(struct broker *b)
 	memset(b->shards, 0, b->shard_count * sizeof(*b->shards));
 	b->hub = hub_new(b);
 	if (make_shards(b, &address)) {
+		server_be_quiet();
 		atomic_store(&b->shards_running, b->shard_count);
 		watch_signals(b, &signals);
 		hub_start(b->hub);

@@ -155,10 +155,9 @@ void session_send(struct session *s, const struct stomp_frame *frame)
 	}
 	m.body_is_utf8 = utf8_is_valid(m.body);
 	/* The receipt first: the answer may come before shard_publish() returns. */
-	s->last_publish = s->shard->published + 1;
-	session_receipt(s, frame, s->last_publish);
+	session_receipt(s, frame, s->shard->published + 1);
 	stats_add(&s->shard->stats.messages_received, 1);
-	shard_publish(s->shard, &m, s->id);
+	shard_publish(s->shard, &m, s);
 }
 
 /* --- SUBSCRIBE, UNSUBSCRIBE ----------------------------------------------- */

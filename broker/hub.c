@@ -24,23 +24,32 @@ enum {
 struct hub {
 	struct broker *broker;
 	struct bus *bus;
-	uint64_t messages;    /* the second half of message-id */
-	_Atomic bool stalled; /* publishes wait until a shard has caught up, which then wakes us */
+	struct list under_way; /* struct publish, with the bus */
+	uint64_t messages;     /* the second half of message-id */
+	_Atomic bool stalled;  /* publishes wait until a shard has caught up, which then wakes us */
 };
 
-static bool is_behind(struct shard *s)
+/*
+ * What this node has published and will hear again counts as if it were in the
+ * inbox already: it comes back whether there is place for it or not.
+ */
+static bool is_behind(struct shard *s, const struct bus_load *load)
 {
-	return ring_room(&s->inbox) < INBOX_SLOTS / 2 ||
-	       atomic_load_explicit(&s->inbox_bytes, memory_order_relaxed) >
-		       s->broker->config->limits_backlog / 2;
+	size_t messages = INBOX_SLOTS - ring_room(&s->inbox) + load->messages;
+	size_t bytes = atomic_load_explicit(&s->inbox_bytes, memory_order_relaxed) + load->bytes +
+		       load->messages * sizeof(struct message);
+
+	return messages >= INBOX_SLOTS / 2 || bytes > s->broker->config->limits_backlog / 2;
 }
 
 static bool is_congested(const struct hub *h)
 {
-	if (!bus_has_room(h->bus))
+	const struct bus_load load = bus_load(h->bus);
+
+	if (load.full)
 		return true;
 	for (unsigned i = 1; i < h->broker->shard_count; i++) {
-		if (is_behind(&h->broker->shards[i]))
+		if (is_behind(&h->broker->shards[i], &load))
 			return true;
 	}
 	return false;
@@ -48,15 +57,18 @@ static bool is_congested(const struct hub *h)
 
 void hub_caught_up(struct hub *h)
 {
+	/* The inbox that was just emptied must be seen before the flag is looked at. */
+	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load(&h->stalled) && atomic_exchange(&h->stalled, false))
 		shard_wake(&h->broker->shards[0]);
 }
 
 static void post(struct shard *s, struct message *m)
 {
+	size_t held = atomic_load_explicit(&s->inbox_bytes, memory_order_relaxed);
+	/* A message that is longer than the limit goes alone. */
 	bool room = ring_room(&s->inbox) > OUTBOX_SLOTS &&
-		    atomic_load_explicit(&s->inbox_bytes, memory_order_relaxed) + m->bytes <=
-			    s->broker->config->limits_backlog;
+		    (held == 0 || held + m->bytes <= s->broker->config->limits_backlog);
 
 	if (room) {
 		atomic_fetch_add_explicit(&s->inbox_bytes, m->bytes, memory_order_relaxed);
@@ -98,6 +110,7 @@ static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
 	struct publish *p = cookie;
 	struct shard *s = &h->broker->shards[p->shard];
 
+	list_remove(&p->under_way);
 	p->how = how;
 	hub_caught_up(h); /* the bus may have room again */
 	if (p->shard == 0) {
@@ -125,6 +138,7 @@ struct hub *hub_new(struct broker *broker)
 	struct hub *h = mem_zalloc(sizeof(*h));
 
 	h->broker = broker;
+	list_init(&h->under_way);
 	return h;
 }
 
@@ -133,6 +147,12 @@ void hub_free(struct hub *h)
 	if (!h)
 		return;
 	bus_free(h->bus);
+	while (!list_is_empty(&h->under_way)) {
+		struct publish *p = container_of(h->under_way.next, struct publish, under_way);
+
+		list_remove(&p->under_way);
+		free(p);
+	}
 	free(h);
 }
 
@@ -166,6 +186,7 @@ void hub_start(struct hub *h)
 
 void hub_publish(struct hub *h, struct publish *p)
 {
+	list_push(&h->under_way, &p->under_way);
 	bus_publish(h->bus, &p->content, p);
 }
 
@@ -178,10 +199,9 @@ bool hub_is_congested(struct hub *h)
 	if (!is_congested(h))
 		return false;
 	atomic_store(&h->stalled, true);
-	if (is_congested(h))
-		return true;
-	atomic_store(&h->stalled, false);
-	return false;
+	atomic_thread_fence(memory_order_seq_cst);
+	/* Left true when it has just caught up: that costs one needless wake. */
+	return is_congested(h);
 }
 
 void hub_collect(struct hub *h)

@@ -69,6 +69,7 @@ struct publish *publish_new(const struct bus_message *content, bool copy)
 	struct publish *p = mem_zalloc(bytes);
 
 	p->mail.kind = MAIL_ACCEPTED;
+	list_init(&p->under_way);
 	p->bytes = bytes;
 	if (copy)
 		copy_to((char *)(p + 1), content, &p->content);

@@ -9,6 +9,7 @@
 #define BROKER_MESSAGE_H
 
 #include "base/attr.h"
+#include "base/list.h"
 #include "redis/bus.h"
 
 #include <stdatomic.h>
@@ -42,6 +43,7 @@ void message_unref(struct message *m);
 
 struct publish {
 	struct mail mail;
+	struct list under_way; /* in the hub, until the bus has answered */
 	unsigned shard;        /* where it came from */
 	uint64_t session;      /* that sent it */
 	enum bus_accepted how; /* set on the way back */

@@ -77,6 +77,7 @@ static void forget_receipts(struct session *s)
 		free(r);
 	}
 	s->receipt_count = 0;
+	s->receipt_bytes = 0;
 }
 
 static void drop_parser(struct session *s)
@@ -94,10 +95,12 @@ void session_on_close(void *session)
 	list_remove(&s->wait);
 	wheel_stop(&s->timer);
 	if (s->pending) {
+		s->shard->reserved--;
 		interceptor_cancel(&s->pending->call);
 		free(s->pending);
 	}
 	session_end_subscriptions(s);
+	shard_forget_publisher(s->shard, s);
 	forget_receipts(s);
 	outbound_clear(&s->out);
 	drop_parser(s);
@@ -116,6 +119,8 @@ static void queue(struct session *s, struct wire *wire, struct subscription *sub
 {
 	outbound_push(&s->out, wire, subscription, clock_ms());
 	conn_want_room(s->conn);
+	if (s->out.count == 1 && conn_is_blocked(s->conn))
+		session_rearm(s); /* its age counts from now on */
 }
 
 void session_close_slow(struct session *s)
@@ -129,16 +134,21 @@ void session_close_slow(struct session *s)
 		s, CONN_CLOSE_SLOW, "Failed to send message within the configured send limit", 0);
 }
 
+/* What this very turn has queued is no sign of a slow client: it is let out first. */
+static bool is_full(struct session *s)
+{
+	if (s->out.bytes >= config_of(s)->limits_queue && !conn_is_blocked(s->conn))
+		conn_room_now(s->conn);
+	return s->out.bytes >= config_of(s)->limits_queue;
+}
+
 void session_push(struct session *s, struct wire *wire, struct subscription *subscription)
 {
 	if (s->state == SESSION_CLOSING) {
 		wire_unref(wire);
 		return;
 	}
-	/* What this very turn has queued is no sign of a slow client: let it out first. */
-	if (s->out.bytes >= config_of(s)->limits_queue && !conn_is_blocked(s->conn))
-		conn_room_now(s->conn);
-	if (s->out.bytes >= config_of(s)->limits_queue) {
+	if (is_full(s)) {
 		wire_unref(wire);
 		session_close_slow(s);
 		return;
@@ -236,6 +246,12 @@ static void send_receipt(struct session *s, struct span id)
 {
 	struct buf *out = &s->shard->scratch;
 
+	if (s->close_sent)
+		return;
+	if (is_full(s)) {
+		session_close_slow(s);
+		return;
+	}
 	out->len = 0;
 	stomp_writer_command(out, STOMP_RECEIPT);
 	(void)stomp_writer_header(out, s->version, SPAN("receipt-id"), id);
@@ -252,6 +268,7 @@ static void send_due_receipts(struct session *s)
 			return; /* the bus has not answered yet */
 		list_remove(&r->link);
 		s->receipt_count--;
+		s->receipt_bytes -= r->id.len;
 		send_receipt(s, r->id);
 		free(r);
 	}
@@ -263,6 +280,16 @@ void receipt_answered(struct receipt *r)
 
 	list_remove(&r->owed);
 	send_due_receipts(s);
+}
+
+/* In the order of publishes: a DISCONNECT may wait for an older one than others do. */
+static void owe(struct shard *shard, struct receipt *r)
+{
+	struct list *at = shard->owed.prev;
+
+	while (at != &shard->owed && container_of(at, struct receipt, owed)->publish > r->publish)
+		at = at->prev;
+	list_push(at->next, &r->owed); /* before what follows `at` */
 }
 
 void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after)
@@ -288,14 +315,20 @@ void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_
 	list_init(&r->owed);
 	list_push(&s->receipts, &r->link);
 	s->receipt_count++;
+	s->receipt_bytes += id.len;
 	if (after > s->shard->answered)
-		list_push(&s->shard->owed, &r->owed);
+		owe(s->shard, r);
 }
 
 void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publish)
 {
 	struct span receipt = { NULL, 0 };
 
+	if (s->state == SESSION_CLOSING) {
+		if (s->close_sent || s->close_code == CONN_CLOSE_PROTOCOL)
+			return;
+		s->state = SESSION_CONNECTED; /* it was leaving: the ERROR replaces what is owed */
+	}
 	for (struct list *at = s->receipts.next; at != &s->receipts; at = at->next) {
 		const struct receipt *r = container_of(at, struct receipt, link);
 
@@ -416,6 +449,7 @@ static void on_verdict(void *owner, struct interceptor_call *call, enum intercep
 	struct pending *p = container_of(call, struct pending, call);
 
 	s->pending = NULL;
+	s->shard->reserved--;
 	if (s->state == SESSION_CLOSING) {
 		principal_free(call->identified); /* the node is going down meanwhile */
 		call->identified = NULL;
@@ -454,21 +488,28 @@ static void intercept(struct session *s, const struct stomp_frame *frame)
 		break;
 	case INTERCEPTOR_LATER:
 		s->pending = p;
+		s->shard->reserved++;
 		conn_pause(s->conn);
 		return;
 	}
 	give_back(s, p);
 }
 
+bool session_is_held(const struct session *s)
+{
+	return s->pending || !list_is_empty(&s->wait);
+}
+
 static bool must_wait(const struct session *s)
 {
 	return s->pending || !shard_has_credit(s->shard) ||
-	       s->receipt_count >= config_of(s)->limits_receipts;
+	       s->receipt_count >= config_of(s)->limits_receipts ||
+	       s->receipt_bytes >= config_of(s)->limits_queue;
 }
 
 static void wait_for_credit(struct session *s)
 {
-	if (s->pending || !list_is_empty(&s->wait))
+	if (session_is_held(s))
 		return;
 	list_push(&s->shard->waiting, &s->wait);
 	conn_pause(s->conn);
@@ -544,7 +585,7 @@ void session_on_bytes(void *session, struct span bytes)
 	s->pinged_ms = 0;
 	if (s->state == SESSION_CLOSING)
 		return;
-	if (s->pending || !list_is_empty(&s->wait))
+	if (session_is_held(s))
 		buf_put(&s->held, bytes); /* at most what was read before the pause */
 	else
 		take_bytes(s, bytes);
@@ -566,13 +607,13 @@ void session_go_on(struct session *s)
 		return;
 	list_remove(&s->wait);
 	read_frames(s);
-	if (s->pending || !list_is_empty(&s->wait))
+	if (session_is_held(s))
 		return;
 	held = s->held;
 	s->held = (struct buf){ NULL, 0, 0 };
 	if (held.len > 0 && s->state != SESSION_CLOSING)
 		take_bytes(s, buf_span(&held));
 	buf_fini(&held);
-	if (!s->pending && list_is_empty(&s->wait))
+	if (!session_is_held(s))
 		conn_resume(s->conn);
 }

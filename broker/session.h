@@ -50,6 +50,7 @@ struct session {
 	struct list
 		receipts; /* struct receipt.link, oldest first: those that may not be sent yet */
 	size_t receipt_count;
+	size_t receipt_bytes;  /* of their ids */
 	uint64_t last_publish; /* number of the newest SEND on this shard that came from here */
 
 	struct outbound out;
@@ -75,6 +76,9 @@ void session_on_close(void *session);
 
 /* Queues a frame; takes one reference of `wire`. A client that does not read is closed here. */
 void session_push(struct session *s, struct wire *wire, struct subscription *subscription);
+
+/* Is its next frame kept back, and the connection not read? */
+bool session_is_held(const struct session *s);
 
 /* Reads on after a wait: the shard has credit again, or receipts were answered. */
 void session_go_on(struct session *s);

@@ -92,6 +92,15 @@ static void look_at_beats(struct session *s, uint64_t now)
 /* True when the session has been ended. */
 static bool look_for_life(struct session *s, uint64_t now)
 {
+	/*
+	 * Who is not read cannot show that it lives; and who does not read gets no
+	 * PING: the age of the queue and TCP's own timeout see to that one.
+	 */
+	if (session_is_held(s) || conn_is_blocked(s->conn)) {
+		s->heard_ms = now;
+		s->pinged_ms = 0;
+		return false;
+	}
 	if (s->pinged_ms != 0) {
 		if (now < answer_due(s))
 			return false;

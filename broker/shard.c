@@ -28,20 +28,27 @@ static bool is_hub_here(const struct shard *s)
 
 bool shard_has_credit(const struct shard *s)
 {
-	if (s->published - s->answered >= OUTBOX_SLOTS ||
+	if (s->published - s->answered + s->reserved >= OUTBOX_SLOTS ||
 		s->credit_bytes >= s->broker->config->limits_backlog)
 		return false;
 	return !is_hub_here(s) || !hub_is_congested(s->broker->hub);
 }
 
-void shard_publish(struct shard *s, const struct bus_message *content, uint64_t from)
+static struct span key_of(const uint64_t *id)
+{
+	return (struct span){ (const char *)id, sizeof(*id) };
+}
+
+void shard_publish(struct shard *s, const struct bus_message *content, struct session *from)
 {
 	struct publish *p = publish_new(content, !is_hub_here(s));
 
+	if (from->last_publish == 0)
+		map_put(&s->publishers, key_of(&from->id), from);
+	from->last_publish = ++s->published;
 	p->shard = s->index;
-	p->session = from;
+	p->session = from->id;
 	p->bytes += content->body.len;
-	s->published++;
 	s->credit_bytes += p->bytes;
 	if (is_hub_here(s)) {
 		hub_publish(s->broker->hub, p);
@@ -53,15 +60,10 @@ void shard_publish(struct shard *s, const struct bus_message *content, uint64_t 
 	shard_wake(&s->broker->shards[0]);
 }
 
-static struct session *find_session(const struct shard *s, uint64_t id)
+void shard_forget_publisher(struct shard *s, const struct session *session)
 {
-	for (struct list *at = s->sessions.next; at != &s->sessions; at = at->next) {
-		struct session *session = container_of(at, struct session, link);
-
-		if (session->id == id)
-			return session;
-	}
-	return NULL;
+	if (session->last_publish > 0)
+		(void)map_remove(&s->publishers, key_of(&session->id));
 }
 
 void shard_accepted(struct shard *s, struct publish *p)
@@ -71,7 +73,7 @@ void shard_accepted(struct shard *s, struct publish *p)
 	s->answered++;
 	s->credit_bytes -= p->bytes;
 	if (p->how == BUS_REFUSED || p->how == BUS_TOO_LARGE)
-		refused = find_session(s, p->session);
+		refused = map_get(&s->publishers, key_of(&p->session));
 	if (refused)
 		session_on_refused(refused, p->how, s->answered);
 	while (!list_is_empty(&s->owed)) {
@@ -199,6 +201,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	atomic_store_explicit(&s->ticked_ms, now, memory_order_relaxed);
 	wheel_advance(&s->wheel, now);
+	if (is_hub_here(s))
+		hub_collect(s->broker->hub);
 	if (s->stopping && may_leave(s))
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -273,9 +277,14 @@ bool shard_init(struct shard *s, struct broker *broker, unsigned index, struct l
 	s->index = index;
 	s->listener = listener;
 	s->loop = ev_loop_new(EVFLAG_AUTO);
+	if (!s->loop) {
+		log_error("shard.no_loop", LOG_STR("remedy", "raise the limit of open files"));
+		return false;
+	}
 	list_init(&s->sessions);
 	list_init(&s->waiting);
 	list_init(&s->owed);
+	map_init(&s->publishers);
 	topics_init(&s->topics);
 	wheel_init(&s->wheel, clock_ms());
 	s->beat = wire_new(SPAN("\n"), true);
@@ -331,6 +340,7 @@ void shard_fini(struct shard *s)
 	ring_fini(&s->inbox);
 	ring_fini(&s->outbox);
 	topics_fini(&s->topics);
+	map_fini(&s->publishers);
 	while (s->parser_count > 0)
 		stomp_parser_free(s->parsers[--s->parser_count]);
 	free(s->spare);

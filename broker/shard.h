@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "base/ring.h"
 #include "base/wheel.h"
 #include "broker/message.h"
@@ -49,6 +50,7 @@ struct shard {
 	struct list waiting;  /* struct session.wait */
 	struct list owed;     /* struct receipt.owed */
 	uint64_t next_id;
+	struct map publishers; /* sessions that have sent something; key: their id */
 	struct topics topics;
 
 	struct stomp_parser *parsers[PARSERS_KEPT];
@@ -63,6 +65,7 @@ struct shard {
 	struct ring outbox;         /* to the hub: struct publish */
 	uint64_t published;         /* publishes handed to the hub since the start */
 	uint64_t answered;          /* of those, how many have come back; always in order */
+	uint64_t reserved;          /* frames that interceptors still look at: maybe publishes */
 	size_t credit_bytes;        /* of those that have not */
 	bool stopping;              /* leaves when its sessions have gone */
 	_Atomic uint64_t ticked_ms; /* proof of life for /health */
@@ -87,11 +90,14 @@ void shard_wake(struct shard *s);
 bool shard_has_credit(const struct shard *s);
 
 /*
- * Hands a SEND of session `from` over; `content` is borrowed. Publishes are
+ * Hands a SEND of a session over; `content` is borrowed. Publishes are
  * numbered from 1 for each shard and answered in that order; s->published + 1 is
  * the number that this one gets, and it may be answered before this returns.
  */
-void shard_publish(struct shard *s, const struct bus_message *content, uint64_t from);
+void shard_publish(struct shard *s, const struct bus_message *content, struct session *from);
+
+/* The session is going: nobody is to be told of its publishes. */
+void shard_forget_publisher(struct shard *s, const struct session *session);
 
 /* A message has come from the bus: to everyone here who subscribed to its destination. */
 void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id);

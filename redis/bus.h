@@ -70,10 +70,17 @@ struct bus_counters {
 	uint64_t outbox_bytes; /* a gauge: published, not yet answered */
 };
 
+/* What has been published and will still come back through on_message. */
+struct bus_load {
+	size_t messages;
+	size_t bytes; /* of their records */
+	bool full;    /* more than the configured outbox is under way */
+};
+
 /* The implementations fill this in; callers use the functions below. */
 struct bus_class {
 	void (*publish)(struct bus *b, const struct bus_message *m, void *cookie);
-	bool (*has_room)(const struct bus *b);
+	struct bus_load (*load)(const struct bus *b);
 	enum bus_state (*state)(const struct bus *b, const char **why);
 	void (*counters)(const struct bus *b, struct bus_counters *out);
 	size_t (*pending)(const struct bus *b);
@@ -87,12 +94,12 @@ struct bus {
 };
 
 /*
- * May more be published now? The bus takes what is published all the same; who
- * goes on publishing while there is no room lets the outbox grow past its limit.
+ * Asked before publishing: the bus takes what is published all the same, but who
+ * goes on while it is full lets the outbox grow past its limit.
  */
-static inline bool bus_has_room(const struct bus *b)
+static inline struct bus_load bus_load(const struct bus *b)
 {
-	return b->class->has_room(b);
+	return b->class->load(b);
 }
 
 /* Borrows `m` for the call. on_accepted tells, maybe before this returns, what became of it. */

@@ -23,10 +23,10 @@ static void publish(struct bus *b, const struct bus_message *m, void *cookie)
 	b->on.on_accepted(b->owner, cookie, BUS_ACCEPTED);
 }
 
-static bool has_room(const struct bus *b)
+static struct bus_load load(const struct bus *b)
 {
 	(void)b;
-	return true;
+	return (struct bus_load){ .full = false };
 }
 
 static enum bus_state state(const struct bus *b, const char **why)
@@ -54,7 +54,7 @@ static void local_free(struct bus *b)
 
 struct bus *bus_local_new(const struct bus_events *events, void *owner)
 {
-	static const struct bus_class class = { publish, has_room, state, counters, pending,
+	static const struct bus_class class = { publish, load, state, counters, pending,
 		local_free };
 	struct local *l = mem_zalloc(sizeof(*l));
 

@@ -15,6 +15,7 @@
  * the first message to ourselves has arrived. Until then it is down as a whole.
  */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -78,9 +79,10 @@ struct bus_redis {
 	struct bus_counters counters;
 };
 
-static double now_of(const struct bus_redis *b)
+/* Seconds of a clock that nobody sets; never 0. */
+static double now_s(void)
 {
-	return ev_now(b->loop);
+	return (double)clock_ms() / 1000. + 1;
 }
 
 static void tell_settled(struct bus_redis *b)
@@ -110,7 +112,7 @@ static void deliver(struct bus_redis *b, struct span payload, bool extended)
 		return;
 	if (result != ENVELOPE_READ) {
 		b->counters.unreadable++;
-		unreadable_note(&b->unreadable, result, payload.len, b->channel, now_of(b));
+		unreadable_note(&b->unreadable, result, payload.len, b->channel, now_s());
 		return;
 	}
 	b->counters.received++;
@@ -138,18 +140,18 @@ static void set_state(struct bus_redis *b, enum bus_state state, const char *why
 	if (b->state == state && strcmp(b->why, text) == 0)
 		return;
 	if (b->state == BUS_UP)
-		b->down_since = now_of(b);
+		b->down_since = now_s();
 	b->state = state;
 	memcpy(b->why, text, sizeof(text));
 	/* While it is down, reasons may alternate with every try: they are not all news. */
-	if (state == BUS_DOWN && was == BUS_DOWN && now_of(b) - b->logged < DOWN_LOG_S) {
+	if (state == BUS_DOWN && was == BUS_DOWN && now_s() - b->logged < DOWN_LOG_S) {
 		b->bus.on.on_state(b->bus.owner, state, b->why);
 		return;
 	}
-	b->logged = now_of(b);
+	b->logged = now_s();
 	if (state == BUS_UP)
 		log_info("bus.up", LOG_STR("redis", b->url.shown), LOG_STR("channel", b->channel),
-			LOG_U64("took_ms", (uint64_t)((now_of(b) - b->down_since) * 1000)));
+			LOG_U64("took_ms", (uint64_t)((now_s() - b->down_since) * 1000)));
 	else
 		log_warn("bus.down", LOG_STR("redis", b->url.shown), LOG_STR("why", text));
 	b->bus.on.on_state(b->bus.owner, state, b->why);
@@ -211,7 +213,7 @@ static void on_answer(redisAsyncContext *redis, void *answer, void *cookie)
 
 	if (!redis->data || !reply)
 		return; /* given up: flush_records() has seen to it */
-	b->answered = now_of(b);
+	b->answered = now_s();
 	b->commands--;
 	b->asked = b->commands > 0 ? b->answered : 0;
 	if (reply->type == REDIS_REPLY_ERROR)
@@ -238,7 +240,7 @@ static void send_command(struct bus_redis *b, redisCallbackFn *on_done, int argc
 	if (redisAsyncCommandArgv(b->pub, on_done, b, argc, argv, lens) != REDIS_OK)
 		return; /* the connection is ending; on_link_down comes */
 	if (b->commands++ == 0)
-		b->asked = now_of(b);
+		b->asked = now_s();
 }
 
 static void send_publish(
@@ -260,7 +262,7 @@ static void send_ping(struct bus_redis *b)
 
 static void send_probe(struct bus_redis *b)
 {
-	b->probed = now_of(b);
+	b->probed = now_s();
 	b->probe_owed = true;
 	b->probe_number = b->outbox.added;
 	send_publish(b, b->probe, SPAN("?"), on_answer);
@@ -324,7 +326,7 @@ static void on_publishing_up(void *owner, redisAsyncContext *redis)
 	struct bus_redis *b = owner;
 
 	b->pub = redis;
-	b->answered = now_of(b);
+	b->answered = now_s();
 	probe_if_ready(b);
 }
 
@@ -334,7 +336,7 @@ static void on_listening_up(void *owner, redisAsyncContext *redis)
 
 	b->sub = redis;
 	b->confirmed = 0;
-	b->subscribed = now_of(b);
+	b->subscribed = now_s();
 	(void)redisAsyncCommand(
 		redis, on_heard, b, "SUBSCRIBE %s %s %s", b->channel, b->extended, b->probe);
 }
@@ -355,7 +357,7 @@ static void forgive_our_own_stall(struct bus_redis *b, double now)
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct bus_redis *b = container_of(timer, struct bus_redis, tick);
-	double now = now_of(b), within = b->config.answer_within;
+	double now = now_s(), within = b->config.answer_within;
 	char why[WHY_BYTES];
 
 	(void)loop;
@@ -451,11 +453,15 @@ static void publish(struct bus *bus, const struct bus_message *m, void *cookie)
 	give_memory_back(&b->scratch);
 }
 
-static bool has_room(const struct bus *bus)
+static struct bus_load load(const struct bus *bus)
 {
 	const struct bus_redis *b = container_of_const(bus, struct bus_redis, bus);
 
-	return b->outbox.bytes < b->config.outbox_bytes;
+	return (struct bus_load){
+		.messages = b->outbox.echoes_due,
+		.bytes = b->outbox.bytes,
+		.full = b->outbox.bytes >= b->config.outbox_bytes,
+	};
 }
 
 static enum bus_state state(const struct bus *bus, const char **why)
@@ -519,7 +525,7 @@ static void start_links(struct bus_redis *b)
 struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *config,
 	const struct bus_events *events, void *owner)
 {
-	static const struct bus_class class = { publish, has_room, state, counters, pending,
+	static const struct bus_class class = { publish, load, state, counters, pending,
 		redis_free };
 	struct bus_redis *b = mem_zalloc(sizeof(*b));
 	char node[NODE_BYTES + 1], why[256];
@@ -535,8 +541,8 @@ struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *c
 		asprintf(&b->probe, "%s:probe:%s", config->channel, node) < 0)
 		abort();
 	outbox_init(&b->outbox);
-	b->ticked = now_of(b);
-	b->down_since = now_of(b);
+	b->ticked = now_s();
+	b->down_since = now_s();
 	snprintf(b->why, sizeof(b->why), "redis %s: connecting", b->url.shown);
 	ev_timer_init(&b->tick, on_tick, tick_s, tick_s);
 	ev_timer_start(loop, &b->tick);

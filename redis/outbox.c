@@ -43,6 +43,7 @@ static void forget_answer(struct outbox *o, struct record *r)
 void outbox_forget_echo(struct outbox *o, struct record *r)
 {
 	list_remove(&r->unheard);
+	o->echoes_due--;
 	end_if_done(o, r);
 }
 
@@ -70,8 +71,10 @@ struct record *outbox_add(
 	list_init(&r->unanswered);
 	list_init(&r->unheard);
 	list_push(&o->unanswered, &r->unanswered);
-	if (echo_due)
+	if (echo_due) {
 		list_push(&o->unheard, &r->unheard);
+		o->echoes_due++;
+	}
 	o->pending++;
 	o->bytes += r->len;
 	return r;

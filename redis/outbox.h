@@ -15,9 +15,10 @@
 struct outbox {
 	struct list unanswered;
 	struct list unheard;
-	size_t pending; /* unanswered ones */
-	size_t bytes;   /* of all records */
-	uint64_t added; /* number of the newest record, from 1 */
+	size_t pending;    /* unanswered ones */
+	size_t echoes_due; /* unheard ones */
+	size_t bytes;      /* of all records */
+	uint64_t added;    /* number of the newest record, from 1 */
 };
 
 struct record {

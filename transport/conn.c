@@ -209,6 +209,7 @@ void conn_kill(struct conn *c)
 		return;
 	c->state = CONN_CLOSING;
 	c->close_code = 0;
+	conn_resume(c); /* or its end is never read */
 	(void)shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
 }
 

@@ -33,6 +33,7 @@ static const char *reason_of(unsigned code)
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 426, "Upgrade Required" },
+		{ 431, "Request Header Fields Too Large" },
 		{ 503, "Service Unavailable" },
 	};
 
@@ -151,6 +152,11 @@ static bool is_origin_allowed(const struct server *s, struct lws *wsi)
 		s->config.origin_count);
 }
 
+static bool is_separator(char c)
+{
+	return c == ',' || c == ' ' || c == '\t';
+}
+
 /* 1 to 3 for v10.stomp to v12.stomp, 0 for anything else. */
 static unsigned rank_of(struct span name)
 {
@@ -173,7 +179,7 @@ static unsigned rank_of(struct span name)
  */
 static bool choose_subprotocol(struct server *s, struct lws *wsi)
 {
-	char list[128]; /* the library refuses longer ones */
+	char list[127]; /* the library hangs up on longer ones */
 	struct span offered = header(wsi, WSI_TOKEN_PROTOCOL, list, sizeof(list));
 	struct span best = { NULL, 0 };
 
@@ -183,10 +189,10 @@ static bool choose_subprotocol(struct server *s, struct lws *wsi)
 	for (size_t i = 0; i < offered.len;) {
 		size_t from;
 
-		while (i < offered.len && (offered.at[i] == ',' || offered.at[i] == ' '))
+		while (i < offered.len && is_separator(offered.at[i]))
 			i++;
 		from = i;
-		while (i < offered.len && offered.at[i] != ',' && offered.at[i] != ' ')
+		while (i < offered.len && !is_separator(offered.at[i]))
 			i++;
 		if (i > from && (!best.at || rank_of((struct span){ offered.at + from, i - from }) >
 						     rank_of(best)))
@@ -221,6 +227,11 @@ int http_confirm_upgrade(struct server *s, struct lws *wsi)
 				   s->config.connections_most) {
 		refuse(wsi, 503, "Retry-After: 5\r\n",
 			s->refusing ? "shutting down" : "limits.connections is reached");
+		return -1;
+	}
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) >= REQUEST_PART_BYTES_MOST ||
+		lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_COOKIE) >= REQUEST_PART_BYTES_MOST) {
+		refuse(wsi, 431, "", "The query or the cookies are longer than 8 KiB.");
 		return -1;
 	}
 	if (!choose_subprotocol(s, wsi)) {

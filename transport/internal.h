@@ -11,6 +11,7 @@
 #include <libwebsockets.h>
 
 enum {
+	REQUEST_PART_BYTES_MOST = 8 * 1024, /* query or cookies of an upgrade, with a NUL */
 	SUBPROTOCOL_BYTES = 64, /* longest name that the library can match, with its NUL */
 };
 

@@ -21,6 +21,7 @@
 
 enum {
 	BACKLOG = 4096,
+	REST_MS = 100,
 	ACCEPTS_A_TURN = 64, /* then the connections that are there get their turn */
 	UNACKNOWLEDGED_MS = 30000,
 	KEEPALIVE_IDLE_S = 60,
@@ -29,6 +30,7 @@ enum {
 struct listener {
 	struct ev_loop *loop; /* NULL until started */
 	ev_io readable;
+	ev_timer rest; /* runs while accepting makes no sense */
 	int fd;
 	int spare;
 	int send_buffer;
@@ -147,11 +149,42 @@ static void refuse_one(struct listener *l)
 	int fd;
 
 	log_error("listener.no_descriptors", LOG_STR("remedy", "raise the limit of open files"));
-	close(l->spare);
+	if (l->spare >= 0)
+		close(l->spare);
 	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
 	l->spare = open_spare();
+}
+
+static void on_rested(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct listener *l = container_of(timer, struct listener, rest);
+
+	(void)events;
+	if (l->spare < 0)
+		l->spare = open_spare();
+	ev_io_start(loop, &l->readable);
+}
+
+/* Another thread may take the spare while it is free, and memory may be short: do not spin. */
+static void rest(struct listener *l)
+{
+	ev_io_stop(l->loop, &l->readable);
+	ev_timer_set(&l->rest, REST_MS / 1000., 0.);
+	ev_timer_start(l->loop, &l->rest);
+}
+
+static void cannot_accept(struct listener *l, int error)
+{
+	if (error == EMFILE || error == ENFILE) {
+		refuse_one(l);
+		if (l->spare < 0)
+			rest(l);
+	} else if (error == ENOBUFS || error == ENOMEM) {
+		rest(l);
+	}
+	/* EAGAIN: all taken; anything else concerns that one client. */
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
@@ -164,9 +197,8 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				refuse_one(l);
-			return; /* EAGAIN: all taken; anything else concerns that one client */
+			cannot_accept(l, errno);
+			return;
 		}
 		set_up(l, fd);
 		l->on_accept(l->owner, fd);
@@ -180,6 +212,7 @@ void listener_start(struct listener *l, struct ev_loop *loop, int send_buffer,
 	l->send_buffer = send_buffer;
 	l->on_accept = on_accept;
 	l->owner = owner;
+	ev_timer_init(&l->rest, on_rested, 0., 0.);
 	ev_io_init(&l->readable, on_readable, l->fd, EV_READ);
 	ev_io_start(loop, &l->readable);
 }
@@ -188,8 +221,10 @@ void listener_free(struct listener *l)
 {
 	if (!l)
 		return;
-	if (l->loop)
+	if (l->loop) {
 		ev_io_stop(l->loop, &l->readable);
+		ev_timer_stop(l->loop, &l->rest);
+	}
 	close(l->fd);
 	if (l->spare >= 0)
 		close(l->spare);

@@ -29,9 +29,10 @@ enum {
 	REQUESTS_AT_ONCE = 1024, /* header tables, given back after each request */
 	REQUEST_SECONDS = 10,
 	DESCRIPTORS_MOST = 1 << 20,
-	QUERY_BYTES_MOST = 8 * 1024,
-	COOKIE_BYTES_MOST = 8 * 1024,
 };
+
+/* Names the row for clients without one; no client can ask for a name with a blank. */
+static const char no_subprotocol[] = "no sub-protocol";
 
 static void on_library_log(int level, const char *line)
 {
@@ -62,6 +63,11 @@ void server_prepare_process(void)
 	log_info("process.limits", LOG_U64("open_files", limit.rlim_cur));
 }
 
+void server_be_quiet(void)
+{
+	lws_set_log_level(0, NULL);
+}
+
 /* The arguments of the query joined as they were, in `out`. */
 static struct span query_of(struct lws *wsi, char *out, size_t size)
 {
@@ -90,7 +96,7 @@ static struct span header_of(struct lws *wsi, enum lws_token_indexes token, char
 
 static int open_conn(struct server *s, struct lws *wsi, struct conn *c)
 {
-	char query[QUERY_BYTES_MOST], cookie[COOKIE_BYTES_MOST], origin[512];
+	char query[REQUEST_PART_BYTES_MOST], cookie[REQUEST_PART_BYTES_MOST], origin[512];
 	const struct request request = {
 		.query = query_of(wsi, query, sizeof(query)),
 		.cookie = header_of(wsi, WSI_TOKEN_HTTP_COOKIE, cookie, sizeof(cookie)),
@@ -203,7 +209,7 @@ static void describe_protocols(struct server *s)
 {
 	for (size_t i = 0; i < 2; i++) {
 		s->protocols[i] = (struct lws_protocols){
-			.name = i == 0 ? "stompbox" : s->subprotocol,
+			.name = i == 0 ? no_subprotocol : s->subprotocol,
 			.callback = on_event,
 			.per_session_data_size = sizeof(struct conn),
 			.rx_buffer_size = RX_BYTES,
@@ -214,7 +220,7 @@ static void describe_protocols(struct server *s)
 	s->mount = (struct lws_http_mount){
 		.mountpoint = "/",
 		.mountpoint_len = 1,
-		.origin = "stompbox",
+		.origin = no_subprotocol,
 		.origin_protocol = LWSMPRO_CALLBACK,
 	};
 }

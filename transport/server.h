@@ -59,6 +59,13 @@ struct server_config {
 void server_prepare_process(void);
 
 /*
+ * After the last server was made, before the threads start: the library's lines
+ * say little that a client cannot bring about, and its logger is not made for
+ * threads.
+ */
+void server_be_quiet(void);
+
+/*
  * `loop`, `wheel` and `owner` are borrowed until server_free(). NULL when the
  * library cannot start, which it has logged.
  */

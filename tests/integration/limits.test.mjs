@@ -1,11 +1,13 @@
 /* Rows L1 to L8 and C11: every limit ends in an ERROR that names its option. */
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 
-import { Broker } from './lib/broker.mjs';
+import { Broker, program } from './lib/broker.mjs';
+import { Child, freePort } from './lib/child.mjs';
 import { Room } from './lib/room.mjs';
-import { frame } from './lib/stomp.mjs';
-import { until } from './lib/wait.mjs';
+import { Client, frame } from './lib/stomp.mjs';
+import { promised, until } from './lib/wait.mjs';
 
 describe('limits', () => {
 	let broker;
@@ -178,5 +180,81 @@ describe('limits of connecting', () => {
 		clients[1].ws.close();
 		await clients[1].untilClosed();
 		await until(() => broker.connect().catch(() => false), 'room for one client');
+	});
+});
+
+describe('limits between the parts', () => {
+	async function withBroker(flags, check) {
+		const broker = await Broker.start(flags);
+
+		try {
+			await check(broker);
+			await broker.stop();
+		} finally {
+			await broker.kill();
+		}
+	}
+
+	it('receipts that nobody reads count against limits.queue', () =>
+		withBroker(['--limits-queue=64k'], async (broker) => {
+			const client = await broker.connect();
+			const send = frame('SEND', { destination: '/pub/a', receipt: 'r'.repeat(8000) }, 'x');
+
+			client.pause();
+			/* Far more than the socket buffers on both sides and the queue hold. */
+			for (let i = 0; i < 4000; i++) client.text(send);
+			await broker.untilEvent('session.slow');
+			client.resume();
+			assert.equal((await client.untilClosed()).code, 4500);
+		}));
+
+	it('a message longer than limits.backlog reaches the clients of every event loop', () =>
+		withBroker(['--limits-backlog=1M', '--limits-body=2M'], async (broker) => {
+			const clients = await Promise.all(Array.from({ length: 12 }, () => broker.connect()));
+
+			for (const client of clients) await client.subscribe('/sub/long');
+			await clients[0].ask('SEND', { destination: '/pub/long' }, 'x'.repeat(1_500_000));
+			for (const client of clients)
+				assert.equal((await client.message()).body.length, 1_500_000);
+		}));
+
+	it('without descriptors for them, clients are closed, not left waiting', async () => {
+		const port = await freePort();
+		const child = new Child('/bin/sh', [
+			'-c',
+			'ulimit -n 80; exec "$0" "$@"',
+			program,
+			`--listen=127.0.0.1:${port}`,
+			'--threads=2',
+		]);
+		const sockets = [];
+
+		try {
+			await until(() => child.stdout.includes('ready'), 'the start');
+			const ended = Array.from({ length: 150 }, () => {
+				const socket = net.connect(port, '127.0.0.1');
+				const end = promised();
+
+				sockets.push(socket);
+				socket.on('error', () => {});
+				socket.on('close', end.resolve);
+				socket.resume();
+				return end.promise.then(() => true);
+			});
+			let gone = 0;
+
+			for (const end of ended) end.then(() => gone++);
+			/* Those that fit stay until their request is due, the others end before. */
+			await until(() => gone >= 150 - 80, () => `${gone} ends`);
+			for (const socket of sockets) socket.destroy();
+			const later = await Client.open(`ws://127.0.0.1:${port}/ws`);
+
+			await later.connect();
+			later.drop();
+			assert.deepEqual(await child.end('SIGTERM', 10_000), { code: 0, signal: null });
+		} finally {
+			for (const socket of sockets) socket.destroy();
+			child.signal('SIGKILL');
+		}
 	});
 });

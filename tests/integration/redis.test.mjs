@@ -5,8 +5,10 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { Broker } from './lib/broker.mjs';
+import { freePort } from './lib/child.mjs';
 import { Redis } from './lib/redis.mjs';
 import { Room } from './lib/room.mjs';
+import { frame } from './lib/stomp.mjs';
 import { until } from './lib/wait.mjs';
 
 const BACK_MS = 2500; /* from Redis' first answer to the first delivery between nodes */
@@ -351,6 +353,35 @@ describe('redis.on_down=refuse', () => {
 		} finally {
 			await broker?.kill();
 			await redis.end();
+		}
+	});
+});
+
+describe('redis.on_down=refuse, without Redis', () => {
+	it('a refused SEND gets no receipt, though DISCONNECT stands right behind it', async () => {
+		const broker = await Broker.start(
+			[`--redis-url=redis://127.0.0.1:${await freePort()}`, '--redis-on-down=refuse'],
+			{ ready: false },
+		);
+
+		try {
+			/* Enough of them for every event loop. */
+			const clients = await Promise.all(Array.from({ length: 12 }, () => broker.connect()));
+
+			for (const client of clients)
+				client.text(
+					frame('SEND', { destination: '/pub/a', receipt: 'r' }, 'x') +
+						frame('DISCONNECT', { receipt: 'bye' }),
+				);
+			await Promise.all(clients.map((client) => client.refused(/Redis/, { receipt: 'r' })));
+			for (const client of clients)
+				assert.deepEqual(
+					client.frames.filter((f) => f.command === 'RECEIPT'),
+					[],
+				);
+			await broker.stop();
+		} finally {
+			await broker.kill();
 		}
 	});
 });

@@ -88,6 +88,10 @@ void server_prepare_process(void)
 {
 }
 
+void server_be_quiet(void)
+{
+}
+
 struct server *server_new(struct ev_loop *loop, struct wheel *wheel,
 	const struct server_config *config, const struct server_events *events, void *owner)
 {
