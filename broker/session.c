@@ -1,6 +1,7 @@
 /*
  * Bytes to frames to the command table, and the client's outbound queue. What
- * the commands do stands in command.c, when the timer fires in session_timer.c.
+ * the commands do stands in command.c, what is answered in reply.c, and what
+ * time brings about in session_timer.c.
  *
  * A session may have to wait before its next frame: an interceptor has not
  * decided, the shard has no credit for publishes, or too many receipts are owed.
@@ -18,7 +19,6 @@
 #include "stomp/writer.h"
 #include "transport/server.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -26,10 +26,6 @@
 struct pending {
 	struct interceptor_call call;
 	struct stomp_frame frame;
-};
-
-enum {
-	REASON_BYTES = 512
 };
 
 static const struct config *config_of(const struct session *s)
@@ -67,19 +63,6 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 	return s;
 }
 
-static void forget_receipts(struct session *s)
-{
-	while (!list_is_empty(&s->receipts)) {
-		struct receipt *r = container_of(s->receipts.next, struct receipt, link);
-
-		list_remove(&r->link);
-		list_remove(&r->owed);
-		free(r);
-	}
-	s->receipt_count = 0;
-	s->receipt_bytes = 0;
-}
-
 static void drop_parser(struct session *s)
 {
 	if (s->parser)
@@ -101,7 +84,7 @@ void session_on_close(void *session)
 	}
 	session_end_subscriptions(s);
 	shard_forget_publisher(s->shard, s);
-	forget_receipts(s);
+	session_forget_receipts(s);
 	outbound_clear(&s->out);
 	drop_parser(s);
 	buf_fini(&s->held);
@@ -115,7 +98,7 @@ void session_on_close(void *session)
 
 /* --- out ------------------------------------------------------------------ */
 
-static void queue(struct session *s, struct wire *wire, struct subscription *subscription)
+void session_queue(struct session *s, struct wire *wire, struct subscription *subscription)
 {
 	outbound_push(&s->out, wire, subscription, clock_ms());
 	conn_want_room(s->conn);
@@ -129,13 +112,13 @@ void session_close_slow(struct session *s)
 	log_info("session.slow", LOG_U64("session", s->id), LOG_U64("queued_bytes", s->out.bytes),
 		LOG_U64("queued_messages", s->out.count));
 	outbound_clear(&s->out);
-	forget_receipts(s);
+	session_forget_receipts(s);
 	session_finish(
 		s, CONN_CLOSE_SLOW, "Failed to send message within the configured send limit", 0);
 }
 
 /* What this very turn has queued is no sign of a slow client: it is let out first. */
-static bool is_full(struct session *s)
+bool session_is_full(struct session *s)
 {
 	if (s->out.bytes >= config_of(s)->limits_queue && !conn_is_blocked(s->conn))
 		conn_room_now(s->conn);
@@ -148,12 +131,12 @@ void session_push(struct session *s, struct wire *wire, struct subscription *sub
 		wire_unref(wire);
 		return;
 	}
-	if (is_full(s)) {
+	if (session_is_full(s)) {
 		wire_unref(wire);
 		session_close_slow(s);
 		return;
 	}
-	queue(s, wire, subscription);
+	session_queue(s, wire, subscription);
 }
 
 void session_on_room(void *session)
@@ -197,151 +180,6 @@ void session_go_away(struct session *s)
 {
 	if (s->state != SESSION_CLOSING)
 		session_finish(s, CONN_CLOSE_GOING_AWAY, "the server is shutting down", 0);
-}
-
-/* --- ERROR and RECEIPT ---------------------------------------------------- */
-
-static void fail_with(struct session *s, struct span receipt, const char *message,
-	struct span versions, const char *details)
-{
-	struct buf *out = &s->shard->scratch;
-
-	if (s->state == SESSION_CLOSING)
-		return;
-	stats_add(&s->shard->stats.frames_refused, 1);
-	log_debug("session.error", LOG_U64("session", s->id), LOG_STR("message", message),
-		LOG_STR("details", details));
-	out->len = 0;
-	stomp_writer_command(out, STOMP_ERROR);
-	(void)stomp_writer_header(out, s->version, SPAN("message"), span_of(message));
-	if (receipt.at)
-		(void)stomp_writer_header(out, s->version, SPAN("receipt-id"), receipt);
-	if (versions.len > 0)
-		(void)stomp_writer_header(out, s->version, SPAN("version"), versions);
-	(void)stomp_writer_header(out, s->version, SPAN("content-type"), SPAN("text/plain"));
-	stomp_writer_body(out, span_of(details));
-	forget_receipts(s);
-	queue(s, wire_new(buf_span(out), true), NULL);
-	session_finish(s, CONN_CLOSE_PROTOCOL, "", 0);
-}
-
-void session_fail(struct session *s, struct span receipt, const char *message, const char *fmt, ...)
-{
-	char details[REASON_BYTES];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(details, sizeof(details), fmt, args);
-	va_end(args);
-	fail_with(s, receipt, message, SPAN(""), details);
-}
-
-void session_fail_version(struct session *s)
-{
-	fail_with(s, (struct span){ NULL, 0 }, "Unsupported protocol version", stomp_version_all(),
-		"Supported protocol versions are 1.0,1.1,1.2");
-}
-
-static void send_receipt(struct session *s, struct span id)
-{
-	struct buf *out = &s->shard->scratch;
-
-	if (s->close_sent)
-		return;
-	if (is_full(s)) {
-		session_close_slow(s);
-		return;
-	}
-	out->len = 0;
-	stomp_writer_command(out, STOMP_RECEIPT);
-	(void)stomp_writer_header(out, s->version, SPAN("receipt-id"), id);
-	stomp_writer_end(out);
-	queue(s, wire_new(buf_span(out), true), NULL);
-}
-
-static void send_due_receipts(struct session *s)
-{
-	while (!list_is_empty(&s->receipts)) {
-		struct receipt *r = container_of(s->receipts.next, struct receipt, link);
-
-		if (!list_is_empty(&r->owed))
-			return; /* the bus has not answered yet */
-		list_remove(&r->link);
-		s->receipt_count--;
-		s->receipt_bytes -= r->id.len;
-		send_receipt(s, r->id);
-		free(r);
-	}
-}
-
-void receipt_answered(struct receipt *r)
-{
-	struct session *s = r->session;
-
-	list_remove(&r->owed);
-	send_due_receipts(s);
-}
-
-/* In the order of publishes: a DISCONNECT may wait for an older one than others do. */
-static void owe(struct shard *shard, struct receipt *r)
-{
-	struct list *at = shard->owed.prev;
-
-	while (at != &shard->owed && container_of(at, struct receipt, owed)->publish > r->publish)
-		at = at->prev;
-	list_push(at->next, &r->owed); /* before what follows `at` */
-}
-
-void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after)
-{
-	struct receipt *r;
-	struct span id;
-	char *copy;
-
-	if (!stomp_frame_header(frame, SPAN("receipt"), &id))
-		return;
-	if (after <= s->shard->answered && list_is_empty(&s->receipts)) {
-		send_receipt(s, id);
-		return;
-	}
-	r = mem_zalloc(sizeof(*r) + id.len);
-	copy = (char *)(r + 1);
-	if (id.len > 0)
-		memcpy(copy, id.at, id.len);
-	r->id = (struct span){ copy, id.len };
-	r->session = s;
-	r->publish = after;
-	list_init(&r->link);
-	list_init(&r->owed);
-	list_push(&s->receipts, &r->link);
-	s->receipt_count++;
-	s->receipt_bytes += id.len;
-	if (after > s->shard->answered)
-		owe(s->shard, r);
-}
-
-void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publish)
-{
-	struct span receipt = { NULL, 0 };
-
-	if (s->state == SESSION_CLOSING) {
-		if (s->close_sent || s->close_code == CONN_CLOSE_PROTOCOL)
-			return;
-		s->state = SESSION_CONNECTED; /* it was leaving: the ERROR replaces what is owed */
-	}
-	for (struct list *at = s->receipts.next; at != &s->receipts; at = at->next) {
-		const struct receipt *r = container_of(at, struct receipt, link);
-
-		if (r->publish == publish && !receipt.at)
-			receipt = r->id;
-	}
-	if (how == BUS_TOO_LARGE)
-		session_fail(s, receipt, "Message too large for the bus",
-			"redis.max_payload is %llu bytes",
-			(unsigned long long)config_of(s)->redis_max_payload);
-	else
-		session_fail(s, receipt, "The bus is down",
-			"Redis is away and redis.on_down is refuse; try again later");
 }
 
 /* --- in ------------------------------------------------------------------- */

@@ -106,7 +106,8 @@ void receipt_answered(struct receipt *r);
 void session_go_away(struct session *s);
 
 /*
- * What follows is for the command functions (command.c) only.
+ * What follows is for the parts of the session only: command.c, reply.c and
+ * session_timer.c.
  */
 
 /* The rules for the commands; each is called with a frame that inbound.c let through. */
@@ -129,6 +130,17 @@ void session_finish(struct session *s, unsigned code, const char *reason, uint64
 
 /* Answers the frame's receipt header, if any, once the bus has answered publish number `after`. */
 void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after);
+
+/*
+ * Queues without asking for the state or the limit: for answers. Takes one
+ * reference of `wire`.
+ */
+void session_queue(struct session *s, struct wire *wire, struct subscription *subscription);
+
+/* Is limits.queue reached, though what could go out at once has gone? */
+bool session_is_full(struct session *s);
+
+void session_forget_receipts(struct session *s);
 
 /* Ends every subscription. */
 void session_end_subscriptions(struct session *s);
