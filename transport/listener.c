@@ -1,8 +1,9 @@
 /*
- * When descriptors run out, accept() fails at once and for ever, and the
- * socket stays readable: the loop would spin. A spare descriptor is kept for
- * that moment: it is closed, the connection accepted and closed, the spare
- * opened again; the client sees a close instead of silence.
+ * When descriptors run out, accept() fails at once and for ever, the socket
+ * stays readable, and the client hears nothing. So the last few descriptors are
+ * never given to clients: who gets one of those is closed at once, which he can
+ * see, and the rest of the process has what it needs. Should accept() fail all
+ * the same, the listener rests a little instead of spinning.
  */
 #include "transport/listener.h"
 
@@ -12,17 +13,19 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
 	BACKLOG = 4096,
 	REST_MS = 100,
-	ACCEPTS_A_TURN = 64, /* then the connections that are there get their turn */
+	RESERVED_DESCRIPTORS = 32, /* for Redis, names, logs */
+	ACCEPTS_A_TURN = 64,       /* then the connections that are there get their turn */
 	UNACKNOWLEDGED_MS = 30000,
 	KEEPALIVE_IDLE_S = 60,
 };
@@ -32,16 +35,11 @@ struct listener {
 	ev_io readable;
 	ev_timer rest; /* runs while accepting makes no sense */
 	int fd;
-	int spare;
+	int fd_most; /* clients get descriptors below this one */
 	int send_buffer;
 	void (*on_accept)(void *owner, int fd);
 	void *owner;
 };
-
-static int open_spare(void)
-{
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
 
 /* Digits, and no more than a port can be; 0 lets the kernel choose. */
 static bool is_port(const char *text)
@@ -126,7 +124,6 @@ struct listener *listener_new(struct listener_address *address, bool first)
 	(void)getsockname(fd, (struct sockaddr *)(void *)&address->at, &address->len);
 	l = mem_zalloc(sizeof(*l));
 	l->fd = fd;
-	l->spare = open_spare();
 	return l;
 }
 
@@ -144,30 +141,14 @@ static void set_up(const struct listener *l, int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &l->send_buffer, sizeof(l->send_buffer));
 }
 
-static void refuse_one(struct listener *l)
-{
-	int fd;
-
-	log_error("listener.no_descriptors", LOG_STR("remedy", "raise the limit of open files"));
-	if (l->spare >= 0)
-		close(l->spare);
-	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	l->spare = open_spare();
-}
-
 static void on_rested(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct listener *l = container_of(timer, struct listener, rest);
 
 	(void)events;
-	if (l->spare < 0)
-		l->spare = open_spare();
 	ev_io_start(loop, &l->readable);
 }
 
-/* Another thread may take the spare while it is free, and memory may be short: do not spin. */
 static void rest(struct listener *l)
 {
 	ev_io_stop(l->loop, &l->readable);
@@ -175,16 +156,16 @@ static void rest(struct listener *l)
 	ev_timer_start(l->loop, &l->rest);
 }
 
-static void cannot_accept(struct listener *l, int error)
+static void take(struct listener *l, int fd)
 {
-	if (error == EMFILE || error == ENFILE) {
-		refuse_one(l);
-		if (l->spare < 0)
-			rest(l);
-	} else if (error == ENOBUFS || error == ENOMEM) {
-		rest(l);
+	if (fd >= l->fd_most) {
+		log_error("listener.no_descriptors",
+			LOG_STR("remedy", "raise the limit of open files"));
+		close(fd);
+		return;
 	}
-	/* EAGAIN: all taken; anything else concerns that one client. */
+	set_up(l, fd);
+	l->on_accept(l->owner, fd);
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
@@ -196,18 +177,26 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0) {
-			cannot_accept(l, errno);
-			return;
+		if (fd >= 0) {
+			take(l, fd);
+			continue;
 		}
-		set_up(l, fd);
-		l->on_accept(l->owner, fd);
+		/* EAGAIN: all taken; most others concern that one client. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			rest(l);
+		return;
 	}
 }
 
 void listener_start(struct listener *l, struct ev_loop *loop, int send_buffer,
 	void (*on_accept)(void *owner, int fd), void *owner)
 {
+	struct rlimit limit = { .rlim_cur = INT_MAX };
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur > INT_MAX)
+		limit.rlim_cur = INT_MAX;
+	l->fd_most = (int)limit.rlim_cur - RESERVED_DESCRIPTORS;
 	l->loop = loop;
 	l->send_buffer = send_buffer;
 	l->on_accept = on_accept;
@@ -226,8 +215,6 @@ void listener_free(struct listener *l)
 		ev_timer_stop(l->loop, &l->rest);
 	}
 	close(l->fd);
-	if (l->spare >= 0)
-		close(l->spare);
 	free(l);
 }
 
