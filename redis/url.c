@@ -1,6 +1,7 @@
 #include "redis/url.h"
 
 #include "base/buf.h"
+#include "base/digits.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "redis/bus.h"
@@ -47,20 +48,14 @@ static char *decoded(struct span s)
 	return out.at;
 }
 
-/* Digits only, at most `most`. */
 static bool read_number(struct span s, unsigned most, unsigned *out)
 {
-	unsigned n = 0;
+	uint64_t n;
 
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] < '0' || s.at[i] > '9')
-			return false;
-		n = n * 10 + (unsigned)(s.at[i] - '0');
-		if (n > most)
-			return false;
-	}
-	*out = n;
-	return s.len > 0;
+	if (!digits_read(s, &n) || n > most)
+		return false;
+	*out = (unsigned)n;
+	return true;
 }
 
 static struct span before(struct span s, const char *at)

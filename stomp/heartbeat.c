@@ -1,20 +1,14 @@
 #include "stomp/heartbeat.h"
 
-/* Decimal digits only, at most UINT32_MAX. */
+#include "base/digits.h"
+
 static bool read_ms(struct span text, uint32_t *ms)
 {
-	uint32_t n = 0;
+	uint64_t n;
 
-	if (text.len == 0)
+	if (!digits_read(text, &n) || n > UINT32_MAX)
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return false;
-		if (__builtin_mul_overflow(n, 10, &n) ||
-			__builtin_add_overflow(n, (uint32_t)(text.at[i] - '0'), &n))
-			return false;
-	}
-	*ms = n;
+	*ms = (uint32_t)n;
 	return true;
 }
 

@@ -18,6 +18,7 @@
  */
 #include "stomp/parser.h"
 
+#include "base/digits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -306,21 +307,14 @@ static bool unescape_headers(struct stomp_parser *p)
 	return true;
 }
 
-/* Decimal digits only. A number that size_t cannot hold is NOWHERE, above any limit. */
+/* A number that size_t cannot hold is NOWHERE, above any limit. */
 static bool read_size(struct span text, size_t *value)
 {
-	size_t n = 0;
+	uint64_t n;
 
-	if (text.len == 0)
+	if (!digits_read(text, &n))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			return false;
-		if (__builtin_mul_overflow(n, 10, &n) ||
-			__builtin_add_overflow(n, (size_t)(text.at[i] - '0'), &n))
-			n = NOWHERE; /* and stays that at every further digit */
-	}
-	*value = n;
+	*value = n < NOWHERE ? (size_t)n : NOWHERE;
 	return true;
 }
 
