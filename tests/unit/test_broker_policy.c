@@ -134,7 +134,7 @@ END_TEST
 
 START_TEST(empty_list_shows_nothing)
 {
-	const struct config_list none = { NULL, 0 };
+	static const struct config_list none = { NULL, 0 };
 
 	b.forward.names = &none;
 	for (size_t i = 0; i < countof(rows); i++)
