@@ -47,6 +47,7 @@ make_root()
 lend_network()
 {
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
+	[ -s "$root/etc/hosts" ] || echo "127.0.0.1 localhost" > "$root/etc/hosts"
 	for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*proxy*; do
 		[ ! -f "$file" ] || cp "$file" "$root$file"
 	done
@@ -68,9 +69,11 @@ copy_tree
 in_root sh -c "command -v make >/dev/null || { apt-get update -qq && apt-get install -y -qq make; }" ||
 	skip "make could not be installed in $root"
 in_root "$inside/tools/install-deps.sh" build || skip "the libraries could not be installed in $root"
-in_root env DEBIAN_FRONTEND=noninteractive sh -c \
-	"dpkg -s check >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends check" ||
-	skip "Check could not be installed in $root"
+# RUNLEVEL=1: what is installed must not be started.
+in_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c \
+	"dpkg -s check redis-server >/dev/null 2>&1 ||
+		apt-get install -y -qq --no-install-recommends check redis-server" ||
+	skip "Check or redis-server could not be installed in $root"
 in_root sh -c "cat /etc/debian_version; gcc -dumpfullversion; cd $inside &&
 	make -j$(nproc) build-tests && make check-unit check-corpus"
 rm -rf "${root:?}$inside"
