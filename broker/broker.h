@@ -60,6 +60,7 @@ struct broker {
 	pthread_mutex_t bus_lock;
 	enum bus_state bus_state;
 	char bus_why[256];
+	struct bus_counters bus_counters; /* as of the hub's last tick */
 };
 
 /*

@@ -68,6 +68,22 @@ static void put_counters(const struct broker *b, struct buf *out)
 	buf_printf(out, "}");
 }
 
+/* What the bus has counted; see struct bus_counters. */
+static void put_bus_counters(struct broker *b, struct buf *out)
+{
+	struct bus_counters c;
+
+	pthread_mutex_lock(&b->bus_lock);
+	c = b->bus_counters;
+	pthread_mutex_unlock(&b->bus_lock);
+	buf_printf(out,
+		",\"bus_counters\":{\"published\":%" PRIu64 ",\"received\":%" PRIu64
+		",\"unreadable\":%" PRIu64 ",\"local_only\":%" PRIu64 ",\"refused\":%" PRIu64
+		",\"reconnects\":%" PRIu64 ",\"outbox_bytes\":%" PRIu64 "}",
+		c.published, c.received, c.unreadable, c.local_only, c.refused, c.reconnects,
+		c.outbox_bytes);
+}
+
 static void answer_health(struct broker *b, struct answer *answer)
 {
 	char why[REASON_BYTES], bus_why[REASON_BYTES];
@@ -86,6 +102,7 @@ static void answer_health(struct broker *b, struct answer *answer)
 		clock_ms() - b->started_ms, b->shard_count, sessions);
 	put_text(&answer->body, "bus", bus_words[read_bus(b, bus_why)]);
 	put_counters(b, &answer->body);
+	put_bus_counters(b, &answer->body);
 	buf_printf(&answer->body, "}\n");
 }
 

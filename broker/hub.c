@@ -232,7 +232,11 @@ size_t hub_pending(const struct hub *h)
 	return bus_pending(h->bus);
 }
 
-void hub_counters(const struct hub *h, struct bus_counters *out)
+void hub_publish_counters(const struct hub *h)
 {
-	bus_counters(h->bus, out);
+	struct broker *b = h->broker;
+
+	pthread_mutex_lock(&b->bus_lock);
+	bus_counters(h->bus, &b->bus_counters);
+	pthread_mutex_unlock(&b->bus_lock);
 }

@@ -36,6 +36,7 @@ void hub_caught_up(struct hub *h);
 /* Publishes that the bus has not answered. */
 size_t hub_pending(const struct hub *h);
 
-void hub_counters(const struct hub *h, struct bus_counters *out);
+/* On shard 0's thread: makes the bus's counters known to /health. */
+void hub_publish_counters(const struct hub *h);
 
 #endif

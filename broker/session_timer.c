@@ -15,7 +15,7 @@ static const struct config *config_of(const struct session *s)
 	return s->shard->broker->config;
 }
 
-/* Beats go out one tick of the wheel early and never late. */
+/* Beats go out up to two ticks of the wheel early and never late. */
 static uint64_t beat_due(const struct session *s)
 {
 	uint64_t early =

@@ -201,8 +201,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	atomic_store_explicit(&s->ticked_ms, now, memory_order_relaxed);
 	wheel_advance(&s->wheel, now);
-	if (is_hub_here(s))
+	if (is_hub_here(s)) {
 		hub_collect(s->broker->hub);
+		hub_publish_counters(s->broker->hub);
+	}
 	if (s->stopping && may_leave(s))
 		ev_break(loop, EVBREAK_ALL);
 }

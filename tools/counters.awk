@@ -1,6 +1,12 @@
 # Makes docs/counters.md from broker/stats.def:
 #
 #     awk -f tools/counters.awk broker/stats.def > docs/counters.md
+END {
+	print ""
+	print "Its member `bus_counters` says what the bus has counted: `published`, `received`, `unreadable`"
+	print "(records that are no envelope), `local_only` (delivered on this node alone while Redis was away),"
+	print "`refused`, `reconnects`, and `outbox_bytes`, a gauge of what Redis has not given back yet."
+}
 BEGIN {
 	print "# Counters"
 	print ""

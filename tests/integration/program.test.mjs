@@ -290,6 +290,33 @@ describe('signals', () => {
 		}
 	});
 
+	it('a drain ends at its deadline, whatever Redis still owes', async () => {
+		const redis = await Redis.start();
+		let broker;
+
+		try {
+			broker = await Broker.start([
+				`--redis-url=${redis.url}`,
+				'--redis-answer-within=1m',
+				'--drain-time=500ms',
+			]);
+			const client = await broker.connect();
+
+			await redis.command('CLIENT', 'PAUSE', '5000');
+			for (let i = 0; i < 30; i++)
+				client.send('SEND', { destination: '/pub/a', receipt: `${i}` }, 'x');
+			await until(
+				async () => (await broker.counters()).messages_received === 30,
+				'the SENDs',
+			);
+			/* Under AddressSanitizer a leak would end it otherwise. */
+			assert.deepEqual(await broker.child.end('SIGTERM', 5000), { code: 0, signal: null });
+		} finally {
+			await broker?.kill();
+			await redis.end();
+		}
+	});
+
 	it('a drain ends at its deadline, whatever clients do', async () => {
 		const broker = await Broker.start(['--drain-time=500ms', '--limits-linger=30s']);
 

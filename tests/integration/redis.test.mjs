@@ -200,6 +200,11 @@ describe('two nodes and Redis', () => {
 			a.stderr.length - before < 20_000,
 			`${a.stderr.length - before} bytes of log`,
 		);
+		await until(
+			async () =>
+				JSON.parse((await a.http('/health')).body).bus_counters.unreadable >= 500,
+			'the count of them in /health',
+		);
 	});
 
 	it('headers and content-type cross nodes', async () => {

@@ -254,6 +254,26 @@ START_TEST(receipts_keep_the_order_of_their_frames)
 }
 END_TEST
 
+/* Its PONGs and beats cannot be read while an interceptor thinks. */
+START_TEST(a_held_client_is_not_taken_for_dead)
+{
+	uint64_t now = clock_ms();
+
+	connect_both();
+	ask_about = "slow";
+	say(0, "SEND\ndestination:/pub/slow\n\nx\0");
+	ck_assert_ptr_nonnull(thinking);
+	sessions[0]->heard_ms = now - config.liveness_ping_after - 1;
+	session_rearm(sessions[0]);
+	wheel_advance(&broker.shards[0].wheel, now + 60000);
+	ck_assert_uint_eq(wires[0].pings, 0);
+	sessions[0]->pinged_ms = now - config.liveness_answer_within - 1;
+	session_rearm(sessions[0]);
+	wheel_advance(&broker.shards[0].wheel, now + 120000);
+	ck_assert(!wires[0].killed);
+}
+END_TEST
+
 START_TEST(an_idle_session_holds_no_parser)
 {
 	connect_both();
@@ -302,6 +322,7 @@ int main(void)
 	tcase_add_test(tc, an_answer_after_going_away_does_nothing);
 	tcase_add_test(tc, a_client_that_does_not_read_is_closed_alone);
 	tcase_add_test(tc, receipts_keep_the_order_of_their_frames);
+	tcase_add_test(tc, a_held_client_is_not_taken_for_dead);
 	tcase_add_test(tc, an_idle_session_holds_no_parser);
 	tcase_add_test(tc, silence_is_answered_with_a_ping_and_then_the_end);
 	suite_add_tcase(suite, tc);
