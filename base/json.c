@@ -313,7 +313,7 @@ static uint32_t hex4(const char *at)
 }
 
 /* At the u of \uXXXX; joins a pair of surrogates. Returns how far to go on. */
-static size_t unquote_unicode(const char *at, const char *end, struct buf *out)
+static size_t unquote_unicode(const char *at, const char *end, bool lone, struct buf *out)
 {
 	uint32_t code = hex4(at + 1);
 	size_t taken = 5;
@@ -327,13 +327,13 @@ static size_t unquote_unicode(const char *at, const char *end, struct buf *out)
 			taken = 11;
 		}
 	}
-	if (code >= 0xd800 && code < 0xe000)
+	if (code >= 0xd800 && code < 0xe000 && !lone)
 		code = 0xfffd;
 	buf_put(out, (struct span){ bytes, utf8_encode(code, bytes) });
 	return taken;
 }
 
-void json_unquote(struct span value, struct buf *out)
+static void unquote(struct span value, bool lone, struct buf *out)
 {
 	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
 	const char *at = value.at + 1, *end = value.at + value.len - 1;
@@ -348,7 +348,7 @@ void json_unquote(struct span value, struct buf *out)
 			return;
 		at = escape + 1;
 		if (*at == 'u') {
-			at += unquote_unicode(at, end, out);
+			at += unquote_unicode(at, end, lone, out);
 			continue;
 		}
 		short_form = strchr(from, *at);
@@ -358,6 +358,16 @@ void json_unquote(struct span value, struct buf *out)
 			buf_put_byte(out, *at);
 		at++;
 	}
+}
+
+void json_unquote(struct span value, struct buf *out)
+{
+	unquote(value, false, out);
+}
+
+void json_unquote_lone(struct span value, struct buf *out)
+{
+	unquote(value, true, out);
 }
 
 void json_quote(struct span text, struct buf *out)
@@ -386,7 +396,8 @@ void json_quote(struct span text, struct buf *out)
 			buf_put_byte(out, hex[c & 15]);
 		}
 	}
-	buf_put(out, (struct span){ text.at + start, text.len - start });
+	if (start < text.len)
+		buf_put(out, (struct span){ text.at + start, text.len - start });
 	buf_put_byte(out, '"');
 }
 

@@ -58,6 +58,9 @@ static inline bool json_is_string(struct span value)
  */
 void json_unquote(struct span value, struct buf *out);
 
+/* Likewise, but a surrogate that stands alone is kept, as three bytes (WTF-8). */
+void json_unquote_lone(struct span value, struct buf *out);
+
 /* Appends valid UTF-8 as a JSON string with its quotes. */
 void json_quote(struct span text, struct buf *out);
 
