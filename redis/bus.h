@@ -33,6 +33,21 @@ struct bus_message {
 	bool body_is_utf8; /* the publisher sets it; the bus sets it when receiving */
 };
 
+enum {
+	BUS_CLAIM_MS = 60000,    /* a claim lapses that long after it was made or renewed */
+	BUS_KEY_BYTES_MOST = 200 /* of what can be claimed */
+};
+
+/* Whose is it? */
+enum bus_owner {
+	BUS_OWNER_SELF,
+	BUS_OWNER_OTHER,
+	BUS_OWNER_NONE,
+	BUS_OWNER_UNKNOWN, /* the bus is down, or does not keep such a directory */
+};
+
+typedef void bus_owner_fn(void *cookie, enum bus_owner owner, struct span node);
+
 enum bus_accepted {
 	BUS_ACCEPTED,  /* the bus has it; for Redis: PUBLISH was answered */
 	BUS_LOCAL,     /* Redis is away; this node's subscribers have got it (on_down = local) */
@@ -57,6 +72,13 @@ struct bus_events {
 	void (*on_accepted)(void *owner, void *cookie, enum bus_accepted how);
 	/* The state has changed; `why` is a short text for /ready, borrowed. */
 	void (*on_state)(void *owner, enum bus_state state, const char *why);
+	/* A note for this node alone has come; borrowed. NULL: there are none. */
+	void (*on_note)(void *owner, struct span note);
+	/*
+	 * A note did not reach that node: it is not there, or Redis is away or does not take
+	 * what it is sent. NULL: this bus sends none.
+	 */
+	void (*on_node_gone)(void *owner, struct span node);
 };
 
 /* What has been counted since the start. */
@@ -67,6 +89,10 @@ struct bus_counters {
 	uint64_t local_only; /* delivered here alone while Redis was away */
 	uint64_t refused;
 	uint64_t reconnects;
+	uint64_t notes_sent; /* to single nodes */
+	uint64_t notes_received;
+	uint64_t notes_lost;   /* that nobody heard */
+	uint64_t owner_errors; /* questions that Redis refused to answer */
 	uint64_t outbox_bytes; /* a gauge: published, not yet answered */
 };
 
@@ -85,6 +111,12 @@ struct bus_class {
 	void (*counters)(const struct bus *b, struct bus_counters *out);
 	size_t (*pending)(const struct bus *b);
 	void (*free)(struct bus *b);
+	/* May all be NULL: there are no other nodes. */
+	void (*tell)(struct bus *b, struct span node, struct span note);
+	void (*find_owner)(
+		struct bus *b, struct span key, bool take, bus_owner_fn *on_owner, void *cookie);
+	void (*renew_claim)(struct bus *b, struct span key);
+	void (*release_claim)(struct bus *b, struct span key);
 };
 
 struct bus {
@@ -125,6 +157,45 @@ static inline size_t bus_pending(const struct bus *b)
 	return b->class->pending(b);
 }
 
+/*
+ * Sends a note (borrowed) to the node of that name, behind those before. What
+ * cannot be sent is lost, and on_node_gone tells, after this has returned.
+ */
+static inline void bus_tell(struct bus *b, struct span node, struct span note)
+{
+	if (b->class->tell)
+		b->class->tell(b, node, note);
+}
+
+/*
+ * Whose is `key` (borrowed, at most BUS_KEY_BYTES_MOST)? With `take` it becomes
+ * this node's if it was nobody's. `on_owner` comes once, maybe before this
+ * returns, unless the bus is freed before; its `node` is for BUS_OWNER_OTHER. It
+ * must not free the bus.
+ */
+static inline void bus_find_owner(
+	struct bus *b, struct span key, bool take, bus_owner_fn *on_owner, void *cookie)
+{
+	if (b->class->find_owner)
+		b->class->find_owner(b, key, take, on_owner, cookie);
+	else
+		on_owner(cookie, take ? BUS_OWNER_SELF : BUS_OWNER_NONE, SPAN(""));
+}
+
+/* Keeps what this node has claimed for another BUS_CLAIM_MS, also if Redis has lost it. */
+static inline void bus_renew_claim(struct bus *b, struct span key)
+{
+	if (b->class->renew_claim)
+		b->class->renew_claim(b, key);
+}
+
+/* Gives it up; what is somebody else's stays so. */
+static inline void bus_release_claim(struct bus *b, struct span key)
+{
+	if (b->class->release_claim)
+		b->class->release_claim(b, key);
+}
+
 /* Accepts NULL. No event is delivered from here on, not even for what is pending. */
 static inline void bus_free(struct bus *b)
 {
@@ -138,6 +209,7 @@ struct bus *bus_local_new(const struct bus_events *events, void *owner) MUST_USE
 struct bus_redis_config {
 	const char *url;     /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=n] */
 	const char *channel; /* Pub/Sub channel shared with Spring servers */
+	const char *node;    /* this node's name, letters and digits */
 	bool deliver_while_down; /* on_down = local; else publishes are refused */
 	size_t outbox_bytes;     /* bytes under way above which there is no room */
 	size_t max_payload;      /* bytes of one envelope */

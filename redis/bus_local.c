@@ -54,8 +54,15 @@ static void local_free(struct bus *b)
 
 struct bus *bus_local_new(const struct bus_events *events, void *owner)
 {
-	static const struct bus_class class = { publish, load, state, counters, pending,
-		local_free };
+	/* Without other nodes there is nobody to tell, and nothing to ask. */
+	static const struct bus_class class = {
+		.publish = publish,
+		.load = load,
+		.state = state,
+		.counters = counters,
+		.pending = pending,
+		.free = local_free,
+	};
 	struct local *l = mem_zalloc(sizeof(*l));
 
 	l->bus = (struct bus){ &class, *events, owner };

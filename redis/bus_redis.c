@@ -14,22 +14,21 @@
  * The bus is up when both connections are, the subscriptions are confirmed and
  * the first message to ourselves has arrived. Until then it is down as a whole.
  */
+#include "redis/bus_redis.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "redis/bus.h"
 #include "redis/envelope.h"
 #include "redis/link.h"
+#include "redis/nodes.h"
 #include "redis/outbox.h"
 #include "redis/unreadable.h"
 #include "redis/url.h"
 
 #include <ev.h>
-#include <hiredis/async.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +36,7 @@ enum {
 	NODE_BYTES = 12,
 	WHY_BYTES = 224,
 	SCRATCH_KEEP = 1 << 20, /* scratch memory above that is given back after use */
+	CHANNELS = 4,           /* that are subscribed to */
 	DOWN_LOG_S = 60,        /* one line in this time while the bus stays down */
 };
 
@@ -73,6 +73,7 @@ struct bus_redis {
 	double logged;         /* last bus.down; 0: none */
 
 	struct outbox outbox;
+	struct nodes nodes;
 	struct buf scratch;
 	struct envelope_scratch reading;
 	struct unreadable unreadable;
@@ -188,6 +189,7 @@ static void go_down(struct bus_redis *b, const char *why)
 	b->asked = 0;
 	b->probed = 0;
 	b->probe_owed = false;
+	nodes_down(&b->nodes);
 	redis_link_drop(b->publishing, why);
 	redis_link_drop(b->listening, why);
 	flush_records(b);
@@ -206,6 +208,13 @@ static void on_link_down(void *owner, const char *why)
 
 /* --- commands ------------------------------------------------------------- */
 
+void bus_redis_answered(struct bus_redis *b)
+{
+	b->answered = now_s();
+	b->commands--;
+	b->asked = b->commands > 0 ? b->answered : 0;
+}
+
 static void on_answer(redisAsyncContext *redis, void *answer, void *cookie)
 {
 	struct bus_redis *b = cookie;
@@ -213,9 +222,7 @@ static void on_answer(redisAsyncContext *redis, void *answer, void *cookie)
 
 	if (!redis->data || !reply)
 		return; /* given up: flush_records() has seen to it */
-	b->answered = now_s();
-	b->commands--;
-	b->asked = b->commands > 0 ? b->answered : 0;
+	bus_redis_answered(b);
 	if (reply->type == REDIS_REPLY_ERROR)
 		go_down(b, reply->str);
 }
@@ -234,13 +241,14 @@ static void on_published(redisAsyncContext *redis, void *answer, void *cookie)
 	on_answer(redis, answer, cookie);
 }
 
-static void send_command(struct bus_redis *b, redisCallbackFn *on_done, int argc, const char **argv,
-	const size_t *lens)
+bool bus_redis_command(struct bus_redis *b, redisCallbackFn *on_done, void *cookie, int argc,
+	const char **argv, const size_t *lens)
 {
-	if (redisAsyncCommandArgv(b->pub, on_done, b, argc, argv, lens) != REDIS_OK)
-		return; /* the connection is ending; on_link_down comes */
+	if (!b->pub || redisAsyncCommandArgv(b->pub, on_done, cookie, argc, argv, lens) != REDIS_OK)
+		return false; /* the connection is ending; on_link_down comes */
 	if (b->commands++ == 0)
 		b->asked = now_s();
+	return true;
 }
 
 static void send_publish(
@@ -249,7 +257,8 @@ static void send_publish(
 	const char *argv[] = { "PUBLISH", channel, payload.at };
 	const size_t lens[] = { 7, strlen(channel), payload.len };
 
-	send_command(b, on_done, 3, argv, lens);
+	/* Without a connection nothing is sent: on_link_down sees to it. */
+	(void)bus_redis_command(b, on_done, b, 3, argv, lens);
 }
 
 static void send_ping(struct bus_redis *b)
@@ -257,7 +266,7 @@ static void send_ping(struct bus_redis *b)
 	const char *argv[] = { "PING" };
 	const size_t lens[] = { 4 };
 
-	send_command(b, on_answer, 1, argv, lens);
+	(void)bus_redis_command(b, on_answer, b, 1, argv, lens);
 }
 
 static void send_probe(struct bus_redis *b)
@@ -286,7 +295,7 @@ static void on_probe_echo(struct bus_redis *b)
 /* Both connections are there and listen: ask ourselves. */
 static void probe_if_ready(struct bus_redis *b)
 {
-	if (b->pub && b->confirmed == 3 && !b->probe_owed && b->state != BUS_UP)
+	if (b->pub && b->confirmed == CHANNELS && !b->probe_owed && b->state != BUS_UP)
 		send_probe(b);
 }
 
@@ -316,6 +325,12 @@ static void on_heard(redisAsyncContext *redis, void *answer, void *owner)
 		on_probe_echo(b);
 		return;
 	}
+	if (span_eq(channel, span_of(b->nodes.here))) {
+		b->counters.notes_received++;
+		if (b->bus.on.on_note)
+			b->bus.on.on_note(b->bus.owner, payload);
+		return;
+	}
 	extended = span_eq(channel, span_of(b->extended));
 	outbox_note_echo(&b->outbox, payload, extended);
 	deliver(b, payload, extended);
@@ -337,8 +352,8 @@ static void on_listening_up(void *owner, redisAsyncContext *redis)
 	b->sub = redis;
 	b->confirmed = 0;
 	b->subscribed = now_s();
-	(void)redisAsyncCommand(
-		redis, on_heard, b, "SUBSCRIBE %s %s %s", b->channel, b->extended, b->probe);
+	(void)redisAsyncCommand(redis, on_heard, b, "SUBSCRIBE %s %s %s %s", b->channel,
+		b->extended, b->probe, b->nodes.here);
 }
 
 /* When our loop stood still, Redis may have answered long ago: it is read first. */
@@ -363,7 +378,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	forgive_our_own_stall(b, now);
-	if (b->sub && b->confirmed < 3 && now - b->subscribed > within)
+	nodes_tick(&b->nodes);
+	if (b->sub && b->confirmed < CHANNELS && now - b->subscribed > within)
 		go_down(b, "no answer to SUBSCRIBE");
 	if (!b->pub)
 		return;
@@ -485,11 +501,38 @@ static size_t pending(const struct bus *bus)
 	return container_of_const(bus, struct bus_redis, bus)->outbox.pending;
 }
 
+static struct nodes *nodes_of(struct bus *bus)
+{
+	return &container_of(bus, struct bus_redis, bus)->nodes;
+}
+
+static void tell(struct bus *bus, struct span node, struct span note)
+{
+	nodes_tell(nodes_of(bus), node, note);
+}
+
+static void find_owner(
+	struct bus *bus, struct span key, bool take, bus_owner_fn *on_owner, void *cookie)
+{
+	nodes_find_owner(nodes_of(bus), key, take, on_owner, cookie);
+}
+
+static void renew_claim(struct bus *bus, struct span key)
+{
+	nodes_renew_claim(nodes_of(bus), key);
+}
+
+static void release_claim(struct bus *bus, struct span key)
+{
+	nodes_release_claim(nodes_of(bus), key);
+}
+
 static void redis_free(struct bus *bus)
 {
 	struct bus_redis *b = container_of(bus, struct bus_redis, bus);
 
 	ev_timer_stop(b->loop, &b->tick);
+	nodes_fini(&b->nodes);
 	redis_link_free(b->publishing);
 	redis_link_free(b->listening);
 	outbox_fini(&b->outbox);
@@ -525,8 +568,8 @@ static void start_links(struct bus_redis *b)
 struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *config,
 	const struct bus_events *events, void *owner)
 {
-	static const struct bus_class class = { publish, load, state, counters, pending,
-		redis_free };
+	static const struct bus_class class = { publish, load, state, counters, pending, redis_free,
+		tell, find_owner, renew_claim, release_claim };
 	struct bus_redis *b = mem_zalloc(sizeof(*b));
 	char node[NODE_BYTES + 1], why[256];
 
@@ -541,6 +584,7 @@ struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *c
 		asprintf(&b->probe, "%s:probe:%s", config->channel, node) < 0)
 		abort();
 	outbox_init(&b->outbox);
+	nodes_init(&b->nodes, b, &b->bus, &b->counters, config, config->node ? config->node : node);
 	b->ticked = now_s();
 	b->down_since = now_s();
 	snprintf(b->why, sizeof(b->why), "redis %s: connecting", b->url.shown);

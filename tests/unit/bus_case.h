@@ -46,7 +46,7 @@ struct world {
 	size_t wanted; /* what the condition looks for */
 };
 
-static void publish_body(struct node *n, unsigned number, struct span body)
+static UNUSED void publish_body(struct node *n, unsigned number, struct span body)
 {
 	const struct bus_message m = {
 		.destination = SPAN("/sub/a"), .body = body, .body_is_utf8 = true
@@ -113,7 +113,9 @@ static void on_state(void *owner, enum bus_state state, const char *why)
 	snprintf(n->why, sizeof(n->why), "%s", why);
 }
 
-static const struct bus_events node_events = { on_message, on_accepted, on_state };
+static UNUSED const struct bus_events node_events = {
+	.on_message = on_message, .on_accepted = on_accepted, .on_state = on_state
+};
 
 static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -144,7 +146,7 @@ static UNUSED bool never(const struct world *w)
 	return false;
 }
 
-static bool all_up(const struct world *w)
+static UNUSED bool all_up(const struct world *w)
 {
 	for (size_t i = 0; i < NODES; i++) {
 		if (w->nodes[i].bus && w->nodes[i].state != BUS_UP)
@@ -195,7 +197,7 @@ static UNUSED void world_init(struct world *w)
 		.probe_every = 0.2 };
 }
 
-static void node_start(struct world *w, size_t i)
+static UNUSED void node_start(struct world *w, size_t i)
 {
 	w->nodes[i].bus = bus_redis_new(w->loop, &w->config, &node_events, &w->nodes[i]);
 }
