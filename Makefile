@@ -90,19 +90,28 @@ MAIN    := $O/broker/main.o
 LIBRARY := $O/lib$(NAME).a
 PROGRAM := $O/$(NAME)
 
+# The demo chat page, which becomes part of the program.
+WEB        := $(wildcard web/*.*)
+WEB_OBJECT := $O/generated/web.o
+
 TESTS   := $(patsubst %.c,$O/%,$(wildcard tests/unit/test_*.c))
 HELPERS := $(patsubst %.c,$O/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst %.c,$O/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(FUZZERS:$O/tests/fuzz/fuzz_%=$O/tests/fuzz/replay-%)
 BENCHES := $(patsubst %.c,$O/%.o,$(wildcard bench/*.c))
 
+# A SockJS server without STOMP, for conformance tests.
+SOCKJS_SERVER  := $O/sockjs-testserver
+SOCKJS_OBJECTS := $(patsubst %.c,$O/%.o,$(wildcard tests/sockjs/*.c))
+
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: FORCE all run test check check-unit check-corpus check-integration build-tests bench \
-	bench-run fuzz fuzz-run cover lint format docs generated install uninstall dist clean help
+.PHONY: FORCE all run test check check-unit check-corpus check-integration check-browser \
+	test-browser build-tests sockjs-testserver bench bench-run bench-sockjs fuzz fuzz-run cover lint format \
+	docs generated install uninstall dist clean help
 
 all: $(PROGRAM) ## build everything that ships
 
@@ -118,13 +127,19 @@ update = @mkdir -p $(@D); echo '$(subst ','\'',$1)' | cmp -s - $@ || \
 $O/flags: FORCE
 	$(call update,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))
 $O/sources: FORCE
-	$(call update,$(SOURCES))
+	$(call update,$(SOURCES) $(WEB))
 
+COMPILE = $(call SAY,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $O/%.o: %.c Makefile $O/flags
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE)
 
-$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS)) $O/sources
+$(WEB_OBJECT:.o=.c): $(WEB) tools/embed.sh $O/sources
+	@mkdir -p $(@D); tools/embed.sh $(WEB) > $@
+$(WEB_OBJECT): %.o: %.c Makefile $O/flags
+	$(COMPILE)
+
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS)) $(WEB_OBJECT) $O/sources
 	@rm -f $@
 	$(call SAY,AR)$(AR) rcs $@ $(filter %.o,$^)
 
@@ -171,7 +186,11 @@ check: ## run every test, and add up the results
 	done; \
 	awk -f tools/sum-tests.awk $(TESTS:%=%.log) $(REPLAYS:%=%.log) $O/tests/integration.log
 
-build-tests: all $(TESTS) $(REPLAYS)
+build-tests: all $(TESTS) $(REPLAYS) $(SOCKJS_SERVER)
+
+sockjs-testserver: $(SOCKJS_SERVER) ## build a SockJS server for conformance tests, see its --help
+$(SOCKJS_SERVER): $(SOCKJS_OBJECTS) $(LIBRARY)
+	$(LINK) $^ $(LIBS)
 
 # What a test prints is kept beside it, for the sum above. Each test writes its
 # own stamp, so that only what changed runs again.
@@ -196,21 +215,39 @@ REPORTS      := $(CURDIR)/$O/tests/report
 REPORT_TO     = ASAN_OPTIONS=log_path=$(REPORTS) UBSAN_OPTIONS=$(UBSAN_OPTIONS):log_path=$(REPORTS) \
 	TSAN_OPTIONS="$(TSAN_OPTIONS) log_path=$(REPORTS)"
 NODE_SECONDS ?= 900
-NODE_MODULES := tests/integration/node_modules/.installed
+NODE_MODULES  = tests/$1/node_modules/.installed
 
-check-integration: $(PROGRAM) $(NODE_MODULES) ## run the browsers' clients against live nodes
-	@rm -f $(REPORTS).*; cd tests/integration; { \
-		$(REPORT_TO) STOMPBOX=../../$(PROGRAM) $(RUN) timeout -k 10 $(NODE_SECONDS) \
+# Runs the tests of the folder tests/$1.
+define node_test
+	@rm -f $(REPORTS).*; cd tests/$1; { \
+		$(REPORT_TO) STOMPBOX=../../$(PROGRAM) SOCKJS_TESTSERVER=../../$(SOCKJS_SERVER) \
+			$(RUN) timeout -k 10 $(NODE_SECONDS) \
 			node --test --test-concurrency=1 *.test.mjs || echo "node --test: exit status $$?"; \
 		for report in $(REPORTS).*; do \
 			[ ! -e "$$report" ] || { cat "$$report"; echo "$$report: exit status 1"; }; \
 		done; \
-	} 2>&1 | tee ../../$O/tests/integration.log
-	@! grep -q ': exit status [0-9]*$$' $O/tests/integration.log
+	} 2>&1 | tee ../../$O/tests/$1.log
+	@! grep -q ': exit status [0-9]*$$' $O/tests/$1.log
+endef
 
-$(NODE_MODULES): tests/integration/package.json tests/integration/package-lock.json
-	cd tests/integration && npm ci --no-audit --no-fund
+LIVE := $(PROGRAM) $(SOCKJS_SERVER) $(call NODE_MODULES,integration)
+check-integration: $(LIVE) ## run the browsers' clients against live nodes
+	$(call node_test,integration)
+
+# The pages' tests borrow from the folder beside them.
+check-browser: $(LIVE) $(call NODE_MODULES,browser) ## run the pages in Chromium
+	$(call node_test,browser)
+
+tests/%/node_modules/.installed: tests/%/package.json tests/%/package-lock.json
+	cd tests/$* && npm ci --no-audit --no-fund
 	@mkdir -p $(@D); touch $@
+
+test-browser: ## install Chromium, then run the pages in it, and add up the results
+	@tools/install-deps.sh build test browser
+	@$(MAKE) --no-print-directory $(PARALLEL) $(PROGRAM) $(SOCKJS_SERVER)
+	@mkdir -p $O/tests; rm -f $O/tests/browser.log
+	@$(MAKE) --no-print-directory check-browser; \
+	awk -f tools/sum-tests.awk $O/tests/browser.log
 
 FUZZ_SECONDS ?= 60
 fuzz: ## fuzz every target for FUZZ_SECONDS each
@@ -247,13 +284,18 @@ bench: ## measure against a bare send(2) loop
 	@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=release bench-run
 bench-run: $(PROGRAM) $O/bench/$(NAME)-bench
 	@STOMPBOX=$(PROGRAM) BENCH=$O/bench/$(NAME)-bench bench/run.sh $(BENCH_ARGS)
+bench-sockjs: $(PROGRAM) $(call NODE_MODULES,integration) ## measure SockJS requests that are passed on
+	@STOMPBOX=$(PROGRAM) timeout -k 10 300 node bench/sockjs.mjs
 $O/bench/$(NAME)-bench: $(BENCHES) $(LIBRARY)
 	$(LINK) $^ $(LIBS)
 
 # --- taste ------------------------------------------------------------------
 
-ALL_C       := $(SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] bench/*.[ch])
+ALL_C       := $(SOURCES) $(HEADERS) \
+	$(wildcard $(foreach folder,tests/unit tests/fuzz tests/sockjs bench,$(folder)/*.[ch]))
 ALL_SCRIPTS := $(wildcard tools/*.sh .ci/run bench/*.sh tests/*.sh docker/*.sh)
+ALL_NODE    := $(wildcard tests/integration/*.mjs tests/integration/lib/*.mjs tests/browser/*.mjs \
+	tests/browser/lib/*.mjs bench/*.mjs)
 
 LINTS := format layers size cppcheck tidy spelling shellcheck events docs
 .PHONY: $(LINTS:%=lint-%) lint-all
@@ -269,7 +311,7 @@ lint-format:
 lint-layers:
 	@echo layers; awk -f tools/check-layers.awk docs/layers.txt $(SOURCES) $(HEADERS)
 lint-size:
-	@echo size; awk -f tools/check-size.awk $(ALL_C) $(wildcard tests/integration/*.mjs) $(ALL_SCRIPTS)
+	@echo size; awk -f tools/check-size.awk $(ALL_C) $(ALL_NODE) $(WEB) $(ALL_SCRIPTS)
 lint-cppcheck:
 	@echo cppcheck; cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --error-exitcode=1 -I. -D_GNU_SOURCE $(SOURCES)
@@ -280,7 +322,7 @@ $O/%.tidy: %.c $(HEADERS) config/options.def .clang-tidy
 	@touch $@
 lint-spelling:
 	@echo spelling; codespell --quiet-level=3 --ignore-regex='\\[nrt]' --skip='*/node_modules,*/corpus,*/package-lock.json' \
-		$(FOLDERS) tests bench docs docker tools Makefile $(wildcard *.md)
+		$(FOLDERS) tests web bench docs docker tools Makefile $(wildcard *.md)
 lint-shellcheck:
 	@echo shellcheck; shellcheck $(ALL_SCRIPTS)
 lint-events: $O/generated/docs/log-events.md
@@ -337,4 +379,5 @@ help: ## show this
 	@echo "  VARIANT=release|debug|asan|tsan|cover|fuzz, CFLAGS, LDFLAGS, ARGS (of run), BENCH_ARGS"
 
 -include $(OBJECTS:.o=.d) $(HELPERS:.o=.d) $(TESTS:=.d) $(FUZZERS:=.d) $(BENCHES:.o=.d)
+-include $(SOCKJS_OBJECTS:.o=.d) $(WEB_OBJECT:.o=.d)
 -include $O/tests/fuzz/replay.d

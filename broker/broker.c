@@ -125,6 +125,8 @@ static void say_hello(const struct broker *b, const struct listener_address *add
 	listener_print(address, at, sizeof(at));
 	printf("stompbox %s is ready: STOMP over WebSocket at ws://%s%s\n", VERSION, at,
 		c->endpoint);
+	if (b->endpoint.sockjs)
+		printf("SockJS clients connect to http://%s%s\n", at, c->endpoint);
 	if (c->prefixes_app.count > 0)
 		printf("A SEND to %s/x reaches everyone who subscribed to %s/x.\n",
 			c->prefixes_app.items[0], c->prefixes_broker.items[0]);
@@ -152,6 +154,7 @@ int broker_run(struct broker *b)
 	if (!b->shards)
 		abort();
 	memset(b->shards, 0, b->shard_count * sizeof(*b->shards));
+	b->servers = server_group_new(b->shard_count);
 	b->hub = hub_new(b);
 	if (make_shards(b, &address)) {
 		server_be_quiet();
@@ -176,6 +179,7 @@ int broker_run(struct broker *b)
 	hub_free(b->hub);
 	b->hub = NULL;
 	shard_fini(&b->shards[0]);
+	server_group_free(b->servers);
 	free(b->shards);
 	log_info("broker.stopped");
 	return status;

@@ -18,6 +18,7 @@
 #include "stomp/heartbeat.h"
 #include "stomp/parser.h"
 #include "transport/listener.h"
+#include "transport/server.h"
 
 #include <pthread.h>
 
@@ -33,10 +34,11 @@ struct header_rules {
 
 struct broker {
 	const struct config *config; /* borrowed */
-	char node[NODE_NAME_BYTES];  /* random; the first half of every message-id */
+	char node[NODE_NAME_BYTES];  /* random; in every message-id, and for other nodes' notes */
 	uint64_t started_ms;
 
 	/* Made from the configuration, never changed. */
+	struct endpoint endpoint;
 	struct route route;
 	struct header_rules forward;
 	struct stomp_heartbeat heartbeat;
@@ -50,6 +52,7 @@ struct broker {
 
 	struct shard *shards; /* owned */
 	unsigned shard_count;
+	struct server_group *servers; /* those of the shards */
 	struct hub *hub;
 	_Atomic unsigned connections;
 	_Atomic unsigned shards_running;

@@ -79,27 +79,35 @@ static void put_bus_counters(struct broker *b, struct buf *out)
 	buf_printf(out,
 		",\"bus_counters\":{\"published\":%" PRIu64 ",\"received\":%" PRIu64
 		",\"unreadable\":%" PRIu64 ",\"local_only\":%" PRIu64 ",\"refused\":%" PRIu64
-		",\"reconnects\":%" PRIu64 ",\"outbox_bytes\":%" PRIu64 "}",
-		c.published, c.received, c.unreadable, c.local_only, c.refused, c.reconnects,
-		c.outbox_bytes);
+		",\"reconnects\":%" PRIu64,
+		c.published, c.received, c.unreadable, c.local_only, c.refused, c.reconnects);
+	buf_printf(out,
+		",\"notes_sent\":%" PRIu64 ",\"notes_received\":%" PRIu64 ",\"notes_lost\":%" PRIu64
+		",\"owner_errors\":%" PRIu64 ",\"outbox_bytes\":%" PRIu64 "}",
+		c.notes_sent, c.notes_received, c.notes_lost, c.owner_errors, c.outbox_bytes);
 }
 
 static void answer_health(struct broker *b, struct answer *answer)
 {
 	char why[REASON_BYTES], bus_why[REASON_BYTES];
 	bool alive = is_alive(b, why);
-	unsigned sessions = 0;
+	unsigned sessions = 0, requests = 0;
 
-	for (unsigned i = 0; i < b->shard_count; i++)
-		sessions += atomic_load_explicit(&b->shards[i].session_count, memory_order_relaxed);
+	for (unsigned i = 0; i < b->shard_count; i++) {
+		const struct shard *s = &b->shards[i];
+
+		sessions += atomic_load_explicit(&s->session_count, memory_order_relaxed);
+		requests += atomic_load_explicit(&s->request_count, memory_order_relaxed);
+	}
 	answer->status = alive ? 200 : 503;
 	buf_printf(&answer->body, "{\"status\":\"%s\"", alive ? "up" : "down");
 	if (!alive)
 		put_text(&answer->body, "reason", why);
 	put_text(&answer->body, "version", VERSION);
 	put_text(&answer->body, "node", b->node);
-	buf_printf(&answer->body, ",\"uptime_ms\":%" PRIu64 ",\"threads\":%u,\"sessions\":%u",
-		clock_ms() - b->started_ms, b->shard_count, sessions);
+	buf_printf(&answer->body,
+		",\"uptime_ms\":%" PRIu64 ",\"threads\":%u,\"sessions\":%u,\"http_requests\":%u",
+		clock_ms() - b->started_ms, b->shard_count, sessions, requests);
 	put_text(&answer->body, "bus", bus_words[read_bus(b, bus_why)]);
 	put_counters(b, &answer->body);
 	put_bus_counters(b, &answer->body);

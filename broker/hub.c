@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/relay.h"
 #include "redis/bus.h"
 
 #include <inttypes.h>
@@ -24,6 +25,7 @@ enum {
 struct hub {
 	struct broker *broker;
 	struct bus *bus;
+	struct relay *relay;
 	struct list under_way; /* struct publish, with the bus */
 	uint64_t messages;     /* the second half of message-id */
 	_Atomic bool stalled;  /* publishes wait until a shard has caught up, which then wakes us */
@@ -125,12 +127,24 @@ static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
 
 static void on_state(void *owner, enum bus_state state, const char *why)
 {
-	struct broker *b = ((struct hub *)owner)->broker;
+	struct hub *h = owner;
+	struct broker *b = h->broker;
 
 	pthread_mutex_lock(&b->bus_lock);
 	b->bus_state = state;
 	snprintf(b->bus_why, sizeof(b->bus_why), "%s", why ? why : "");
 	pthread_mutex_unlock(&b->bus_lock);
+	relay_on_state(h->relay, state);
+}
+
+static void on_note(void *owner, struct span note)
+{
+	relay_on_note(((struct hub *)owner)->relay, note);
+}
+
+static void on_node_gone(void *owner, struct span node)
+{
+	relay_on_node_gone(((struct hub *)owner)->relay, node);
 }
 
 struct hub *hub_new(struct broker *broker)
@@ -138,6 +152,7 @@ struct hub *hub_new(struct broker *broker)
 	struct hub *h = mem_zalloc(sizeof(*h));
 
 	h->broker = broker;
+	h->relay = relay_new(broker);
 	list_init(&h->under_way);
 	return h;
 }
@@ -147,6 +162,7 @@ void hub_free(struct hub *h)
 	if (!h)
 		return;
 	bus_free(h->bus);
+	relay_free(h->relay);
 	while (!list_is_empty(&h->under_way)) {
 		struct publish *p = container_of(h->under_way.next, struct publish, under_way);
 
@@ -163,11 +179,18 @@ static double seconds(uint64_t ms)
 
 void hub_start(struct hub *h)
 {
-	static const struct bus_events events = { on_message, on_accepted, on_state };
+	static const struct bus_events events = {
+		.on_message = on_message,
+		.on_accepted = on_accepted,
+		.on_state = on_state,
+		.on_note = on_note,
+		.on_node_gone = on_node_gone,
+	};
 	const struct config *c = h->broker->config;
 	const struct bus_redis_config redis = {
 		.url = c->redis_url,
 		.channel = c->redis_channel,
+		.node = h->broker->node,
 		.deliver_while_down = c->redis_on_down == 0,
 		.outbox_bytes = c->redis_outbox,
 		.max_payload = c->redis_max_payload,
@@ -182,6 +205,12 @@ void hub_start(struct hub *h)
 		h->bus = bus_redis_new(h->broker->shards[0].loop, &redis, &events, h);
 	else
 		h->bus = bus_local_new(&events, h);
+	relay_start(h->relay, h->bus);
+}
+
+void hub_take_note(struct hub *h, struct note *note)
+{
+	relay_take_note(h->relay, note);
 }
 
 void hub_publish(struct hub *h, struct publish *p)

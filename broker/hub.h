@@ -10,6 +10,7 @@
 
 struct broker;
 struct hub;
+struct note;
 
 struct hub *hub_new(struct broker *broker) MUST_USE;
 /* Accepts NULL. */
@@ -20,6 +21,9 @@ void hub_start(struct hub *h);
 
 /* On shard 0's thread: takes `p`. */
 void hub_publish(struct hub *h, struct publish *p);
+
+/* On shard 0's thread: takes a note of the servers, for another node or for the directory. */
+void hub_take_note(struct hub *h, struct note *note);
 
 /* On shard 0's thread: takes what waits in the shards' outboxes. */
 void hub_collect(struct hub *h);

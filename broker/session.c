@@ -143,9 +143,14 @@ void session_on_room(void *session)
 {
 	struct session *s = session;
 	uint64_t now = clock_ms();
-	uint32_t before = s->out.count;
-	bool drained = outbound_write(&s->out, s->conn, now);
+	uint32_t before;
+	bool drained;
 
+	if (s->beat_owed && s->out.count == 0 && s->state == SESSION_CONNECTED)
+		outbound_push(&s->out, wire_ref(s->shard->beat), NULL, now);
+	s->beat_owed = false;
+	before = s->out.count;
+	drained = outbound_write(&s->out, s->conn, now);
 	if (s->out.count < before)
 		s->sent_ms = now;
 	if (!drained)

@@ -58,6 +58,7 @@ struct session {
 	uint64_t heard_ms;  /* last sign of life */
 	uint64_t sent_ms;   /* last time something went out */
 	uint64_t pinged_ms; /* 0: no PING waits for its answer */
+	bool beat_owed;     /* it was due while nothing could be put */
 
 	/* While closing. */
 	uint64_t close_at_ms; /* the client may close first until then */

@@ -83,10 +83,16 @@ static void look_at_beats(struct session *s, uint64_t now)
 {
 	if (now < beat_due(s))
 		return;
-	if (s->out.count == 0 && !conn_is_blocked(s->conn))
+	if (s->out.count == 0 && !conn_is_blocked(s->conn)) {
 		session_push(s, wire_ref(s->shard->beat), NULL);
-	else
-		s->sent_ms = now; /* what waits is more than a beat would be */
+		return;
+	}
+	/*
+	 * What waits is more than a beat would be. But when a client polls, its
+	 * connection is blocked between two polls though nothing waits.
+	 */
+	s->beat_owed = s->out.count == 0;
+	s->sent_ms = now;
 }
 
 /* True when the session has been ended. */

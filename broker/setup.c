@@ -55,6 +55,53 @@ static bool set_up_routes(struct broker *b, struct config_error *error)
 	return true;
 }
 
+/* It becomes part of a page. */
+static bool is_script_url(const char *url)
+{
+	static const char *const starts[] = { "/", "http://", "https://" };
+	bool starts_well = false;
+
+	for (size_t i = 0; i < countof(starts); i++)
+		starts_well |= strncmp(url, starts[i], strlen(starts[i])) == 0;
+	for (const char *at = url; *at; at++) {
+		if (*at <= ' ' || *at >= 0x7f || strchr("\"'<>\\`", *at))
+			return false;
+	}
+	return starts_well;
+}
+
+static bool set_up_sockjs(struct broker *b, struct config_error *error)
+{
+	const struct config *c = b->config;
+
+	b->endpoint = (struct endpoint){
+		.path = c->endpoint,
+		.websocket = true,
+		.cookie = c->sockjs_cookie,
+		.response_limit = c->sockjs_response_limit,
+		.client_url = c->sockjs_client_url,
+	};
+	for (size_t i = 0; i < c->sockjs_transports.count; i++) {
+		unsigned bit = server_sockjs_bit(c->sockjs_transports.items[i]);
+
+		if (bit == 0) {
+			config_blame(c, "sockjs.transports", (int)i,
+				"must be websocket, xhr, xhr_streaming, eventsource, htmlfile, "
+				"jsonp or iframe",
+				error);
+			return false;
+		}
+		b->endpoint.sockjs |= bit;
+	}
+	if (!is_script_url(c->sockjs_client_url)) {
+		config_blame(c, "sockjs.client_url", -1,
+			"must begin with http://, https:// or /, and have no blanks or quotes",
+			error);
+		return false;
+	}
+	return true;
+}
+
 static bool set_up_endpoint(struct broker *b, struct config_error *error)
 {
 	const struct config *c = b->config;
@@ -199,8 +246,8 @@ bool broker_init(struct broker *b, const struct config *config, struct config_er
 	pthread_mutex_init(&b->bus_lock, NULL);
 	snprintf(b->bus_why, sizeof(b->bus_why), "starting");
 	set_up_limits(b);
-	return set_up_endpoint(b, error) && set_up_routes(b, error) && set_up_bus(b, error) &&
-	       set_up_jwt(b, error) && set_up_chain(b, error);
+	return set_up_endpoint(b, error) && set_up_sockjs(b, error) && set_up_routes(b, error) &&
+	       set_up_bus(b, error) && set_up_jwt(b, error) && set_up_chain(b, error);
 }
 
 void broker_fini(struct broker *b)

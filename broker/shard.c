@@ -6,6 +6,7 @@
 #include "broker/broker.h"
 #include "broker/health.h"
 #include "broker/hub.h"
+#include "broker/page.h"
 #include "broker/session.h"
 #include "broker/wire.h"
 #include "stomp/parser.h"
@@ -166,17 +167,41 @@ static void start_stopping(struct shard *s)
 	}
 }
 
-/* The hub's shard leaves last: the others still have answers to get from it. */
-static bool may_leave(const struct shard *s)
+/*
+ * A request here may be for a SockJS session of another shard, and the other way
+ * round: no shard leaves before all are done.
+ */
+static bool are_clients_gone(const struct broker *b)
+{
+	for (unsigned i = 0; i < b->shard_count; i++) {
+		const struct shard *s = &b->shards[i];
+
+		if (atomic_load_explicit(&s->session_count, memory_order_relaxed) > 0 ||
+			atomic_load_explicit(&s->request_count, memory_order_relaxed) > 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The hub's shard leaves last: the others still have answers to get from it. It
+ * stays for another tick, in which the last notes to other nodes are written.
+ */
+static bool may_leave(struct shard *s)
 {
 	struct broker *b = s->broker;
 
 	if (clock_ms() >= b->drain_until_ms)
 		return true;
-	if (!list_is_empty(&s->sessions) || s->published != s->answered)
+	if (!are_clients_gone(b) || s->published != s->answered)
 		return false;
-	return !is_hub_here(s) ||
-	       (atomic_load(&b->shards_running) == 1 && hub_pending(b->hub) == 0);
+	if (!is_hub_here(s))
+		return true;
+	if (atomic_load(&b->shards_running) > 1 || hub_pending(b->hub) > 0) {
+		s->ticks_alone = 0;
+		return false;
+	}
+	return s->ticks_alone++ > 0;
 }
 
 static void on_wake(struct ev_loop *loop, ev_async *async, int events)
@@ -201,6 +226,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	atomic_store_explicit(&s->ticked_ms, now, memory_order_relaxed);
 	wheel_advance(&s->wheel, now);
+	atomic_store_explicit(&s->request_count, server_requests(s->server), memory_order_relaxed);
 	if (is_hub_here(s)) {
 		hub_collect(s->broker->hub);
 		hub_publish_counters(s->broker->hub);
@@ -246,24 +272,41 @@ static void answer_get(void *owner, struct span path, struct answer *answer)
 	const struct shard *s = owner;
 
 	health_answer(s->broker, path, answer);
+	if (s->broker->config->page)
+		page_answer(s->broker->config, path, answer);
+}
+
+static void take_note(void *owner, struct note *note)
+{
+	const struct shard *s = owner;
+
+	hub_take_note(s->broker->hub, note);
 }
 
 static bool start_server(struct shard *s, const struct config *config)
 {
-	static const struct server_events events = {
+	const struct server_events events = {
 		.on_open = open_session,
 		.on_bytes = session_on_bytes,
 		.on_pong = session_on_pong,
 		.on_room = session_on_room,
 		.on_close = session_on_close,
 		.on_get = answer_get,
+		.on_note = is_hub_here(s) && *config->redis_url ? take_note : NULL,
 	};
 	const struct server_config server = {
-		.endpoint = config->endpoint,
+		.endpoints = &s->broker->endpoint,
+		.endpoint_count = 1,
 		.origins = (const char *const *)config->origins.items,
 		.origin_count = config->origins.count,
 		.connections_most = (unsigned)config->limits_connections,
 		.connections = &s->broker->connections,
+		.body_ms = config->limits_body_time,
+		.body_most = config->limits_sockjs_body,
+		.heartbeat_ms = config->sockjs_heartbeat,
+		.disconnect_ms = config->sockjs_disconnect_delay,
+		.group = s->broker->servers,
+		.index = s->index,
 	};
 
 	s->server = server_new(s->loop, &s->wheel, &server, &events, s);

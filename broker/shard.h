@@ -68,8 +68,10 @@ struct shard {
 	uint64_t reserved;          /* frames that interceptors still look at: maybe publishes */
 	size_t credit_bytes;        /* of those that have not */
 	bool stopping;              /* leaves when its sessions have gone */
+	unsigned ticks_alone;       /* of the hub's shard, with nothing left to do */
 	_Atomic uint64_t ticked_ms; /* proof of life for /health */
 	_Atomic unsigned session_count;
+	_Atomic unsigned request_count; /* HTTP requests under way, as of the last tick */
 	struct stats stats;
 };
 

@@ -14,7 +14,9 @@ packages_of()
 		echo "gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-ev" \
 			"libhiredis-dev libev-dev libcjson-dev libssl-dev"
 		;;
-	test) echo "check redis-server redis-tools nodejs npm" ;;
+	test) echo "check redis-server redis-tools nodejs npm nginx haproxy" ;;
+	# The fonts are small ones with Hangul and with emoji.
+	browser) echo "chromium fonts-droid-fallback fonts-noto-color-emoji" ;;
 	lint) echo "clang clang-format clang-tidy cppcheck codespell shellcheck" ;;
 	fuzz) echo "clang libclang-rt-dev" ;;
 	cover) echo "gcovr" ;;
@@ -31,7 +33,8 @@ program_of()
 	case $1 in
 	nodejs) echo node ;;
 	redis-tools) echo redis-cli ;;
-	npm | redis-server | clang* | cppcheck | codespell | shellcheck | gcovr | debootstrap)
+	npm | redis-server | nginx | haproxy | chromium | clang* | cppcheck | codespell | \
+		shellcheck | gcovr | debootstrap)
 		echo "$1"
 		;;
 	esac
@@ -39,7 +42,7 @@ program_of()
 
 usage()
 {
-	echo "usage: $0 build|test|lint|fuzz|cover|bench|debian13 ..." >&2
+	echo "usage: $0 build|test|browser|lint|fuzz|cover|bench|debian13 ..." >&2
 	exit 64
 }
 
@@ -92,8 +95,8 @@ update_lists()
 		say "apt-get update failed in part; going on with what it got"
 }
 
-# The tests start Redis servers of their own; Debian's package need not start
-# one more as a service. invoke-rc.d asks this file.
+# The tests start Redis servers and proxies of their own; Debian's packages need
+# not start more of them as services. invoke-rc.d asks this file.
 policy=/usr/sbin/policy-rc.d
 forbid_services()
 {
@@ -133,7 +136,7 @@ if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
 fi
 
 say "installing $missing"
-case " $missing " in *" redis-server "*) forbid_services ;; esac
+case " $missing " in *" redis-server "* | *" nginx "* | *" haproxy "*) forbid_services ;; esac
 # shellcheck disable=SC2086
 if apt-cache show $missing >/dev/null 2>&1 && install_now; then
 	exit 0

@@ -1,5 +1,6 @@
 /*
- * One client connection, as the rest of the broker sees it. It is made by the
+ * One client connection, as the rest of the broker sees it: a WebSocket, with or
+ * without SockJS framing, or a SockJS session over HTTP. It is made by the
  * server (transport/server.h) and lives until on_close returns.
  *
  * Nothing is written while the loop reads: what is to be sent waits with its

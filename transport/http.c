@@ -1,39 +1,34 @@
 /*
- * What is answered over HTTP, and the checks of a WebSocket upgrade in Spring's
- * order: path, method, Upgrade, Connection, key, version, origin. They are made
- * here, before the library's own, because that closes the connection without a
- * word where a status would help.
+ * Requests that are no upgrades: whose they are, what their headers say, and
+ * responses that are written at once.
  */
+#include "base/mem.h"
 #include "transport/internal.h"
 #include "transport/origin.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <strings.h>
-
-enum {
-	HEADER_BYTES_MOST = 8192, /* of one header that is looked at */
-	WEBSOCKET_VERSION = 13,
-};
-
-static const char not_an_upgrade[] = "Can \"Upgrade\" only to \"WebSocket\".";
-
-struct status {
-	unsigned code;
-	const char *text;
-};
+#include <sys/socket.h>
 
 static const char *reason_of(unsigned code)
 {
-	static const struct status reasons[] = {
+	static const struct {
+		unsigned code;
+		const char *text;
+	} reasons[] = {
 		{ 200, "OK" },
+		{ 204, "No Content" },
+		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
+		{ 408, "Request Timeout" },
+		{ 413, "Payload Too Large" },
 		{ 426, "Upgrade Required" },
 		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
 		{ 503, "Service Unavailable" },
 	};
 
@@ -44,52 +39,34 @@ static const char *reason_of(unsigned code)
 	return "Error";
 }
 
-/* The header's value in `out`, NUL-terminated; empty when missing or too long. */
-static struct span header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size)
+/* --- the request ---------------------------------------------------------- */
+
+struct span http_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size)
 {
 	int len = lws_hdr_copy(wsi, out, (int)size, token);
 
-	if (len <= 0)
-		return (struct span){ out, 0 };
-	return (struct span){ out, (size_t)len };
+	return (struct span){ out, len > 0 ? (size_t)len : 0 };
 }
 
-/* Is `word` one of the comma-separated words of the header? Case does not count. */
-static bool has_word(struct span list, const char *word)
+struct span http_query(struct lws *wsi, char *out, size_t size)
 {
-	size_t len = strlen(word);
+	size_t len = 0;
 
-	for (size_t i = 0; i < list.len;) {
-		size_t from, end;
+	for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
+		int part;
 
-		while (i < list.len && (list.at[i] == ',' || isspace((unsigned char)list.at[i])))
-			i++;
-		from = i;
-		while (i < list.len && list.at[i] != ',')
-			i++;
-		end = i;
-		while (end > from && isspace((unsigned char)list.at[end - 1]))
-			end--;
-		if (end - from == len && strncasecmp(list.at + from, word, len) == 0)
-			return true;
+		if (i > 0 && len + 1 < size)
+			out[len++] = '&';
+		part = lws_hdr_copy_fragment(
+			wsi, out + len, (int)(size - len), WSI_TOKEN_HTTP_URI_ARGS, i);
+		if (part < 0)
+			break;
+		len += (size_t)part;
 	}
-	return false;
+	return (struct span){ out, len };
 }
 
-/* One whole response, then the connection is closed: the request may have a body we do not read. */
-static void refuse(struct lws *wsi, unsigned code, const char *headers, const char *body)
-{
-	char out[LWS_PRE + 512];
-	int len = snprintf(out + LWS_PRE, sizeof(out) - LWS_PRE,
-		"HTTP/1.1 %u %s\r\nContent-Type: text/plain;charset=UTF-8\r\n%sContent-Length: %zu\r\n"
-		"Connection: close\r\n\r\n%s",
-		code, reason_of(code), headers, strlen(body), body);
-
-	(void)lws_write(wsi, (unsigned char *)out + LWS_PRE, (size_t)len, LWS_WRITE_HTTP_HEADERS);
-}
-
-/* The request's path without its query; empty when there is none. */
-static struct span path_of(struct lws *wsi, int *method)
+struct span http_path(struct lws *wsi, int *method)
 {
 	char *path = NULL;
 	int len = 0;
@@ -100,204 +77,242 @@ static struct span path_of(struct lws *wsi, int *method)
 	return (struct span){ path, (size_t)len };
 }
 
-/* The endpoint itself, or /websocket below it. */
-static bool is_endpoint(const struct server *s, struct span path)
+unsigned http_minor_version(struct lws *wsi)
 {
-	struct span endpoint = span_of(s->config.endpoint);
-	static const char below[] = "/websocket";
+	char version[16];
+	struct span v = http_header(wsi, WSI_TOKEN_HTTP, version, sizeof(version));
 
-	if (path.len < endpoint.len || memcmp(path.at, endpoint.at, endpoint.len) != 0)
-		return false;
-	path = (struct span){ path.at + endpoint.len, path.len - endpoint.len };
-	return path.len == 0 || span_eq(path, SPAN("/")) || span_eq(path, span_of(below));
-}
-
-/* The parts of an upgrade request that have one right form. False after an answer. */
-static bool is_well_formed(struct lws *wsi, int method)
-{
-	char value[256];
-
-	if (method != LWSHUMETH_GET) {
-		refuse(wsi, 405, "Allow: GET\r\n", "");
-		return false;
-	}
-	if (!has_word(header(wsi, WSI_TOKEN_UPGRADE, value, sizeof(value)), "websocket")) {
-		refuse(wsi, 400, "", not_an_upgrade);
-		return false;
-	}
-	if (!has_word(header(wsi, WSI_TOKEN_CONNECTION, value, sizeof(value)), "upgrade")) {
-		refuse(wsi, 400, "", "\"Connection\" must be \"upgrade\".");
-		return false;
-	}
-	if (header(wsi, WSI_TOKEN_KEY, value, sizeof(value)).len == 0 ||
-		header(wsi, WSI_TOKEN_HOST, value, sizeof(value)).len == 0) {
-		refuse(wsi, 400, "", "\"Sec-WebSocket-Key\" and \"Host\" are required.");
-		return false;
-	}
-	if (!span_eq(header(wsi, WSI_TOKEN_VERSION, value, sizeof(value)), SPAN("13"))) {
-		refuse(wsi, 426, "Sec-WebSocket-Version: 13\r\n", "");
-		return false;
-	}
-	return true;
-}
-
-static bool is_origin_allowed(const struct server *s, struct lws *wsi)
-{
-	char origin[512], host[512];
-
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof(origin))
-		return false;
-	return origin_is_allowed(header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin)),
-		header(wsi, WSI_TOKEN_HOST, host, sizeof(host)), s->config.origins,
-		s->config.origin_count);
-}
-
-static bool is_separator(char c)
-{
-	return c == ',' || c == ' ' || c == '\t';
-}
-
-/* 1 to 3 for v10.stomp to v12.stomp, 0 for anything else. */
-static unsigned rank_of(struct span name)
-{
-	static const char *const known[] = { "v10.stomp", "v11.stomp", "v12.stomp" };
-
-	for (unsigned i = 0; i < countof(known); i++) {
-		if (name.len == strlen(known[i]) && strncasecmp(name.at, known[i], name.len) == 0)
-			return i + 1;
-	}
-	return 0;
+	return span_eq(v, SPAN("HTTP/1.1")) ? 1 : 0;
 }
 
 /*
- * The library takes the first of the client's sub-protocols that one of its
- * own rows is named after, and hangs up when there is none. One row's name is
- * ours to write: it is given the highest STOMP version that was offered, as
- * the client spelled it; or else the first name of the list, and then that name
- * is taken out of the answer again, so that a client with an unknown
- * sub-protocol is let in without one.
+ * The library undoes percent-encoding while it still looks for the end of the
+ * request line: %0a in a URL makes a header out of what follows. Then the
+ * version is missing.
  */
-static bool choose_subprotocol(struct server *s, struct lws *wsi)
+bool http_is_whole(struct lws *wsi)
 {
-	char list[127]; /* the library hangs up on longer ones */
-	struct span offered = header(wsi, WSI_TOKEN_PROTOCOL, list, sizeof(list));
-	struct span best = { NULL, 0 };
+	char version[16];
+	struct span v = http_header(wsi, WSI_TOKEN_HTTP, version, sizeof(version));
 
-	s->subprotocol_is_known = false;
-	if (offered.len == 0)
-		return lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) == 0;
-	for (size_t i = 0; i < offered.len;) {
-		size_t from;
+	return span_eq(v, SPAN("HTTP/1.1")) || span_eq(v, SPAN("HTTP/1.0"));
+}
 
-		while (i < offered.len && is_separator(offered.at[i]))
-			i++;
-		from = i;
-		while (i < offered.len && !is_separator(offered.at[i]))
-			i++;
-		if (i > from && (!best.at || rank_of((struct span){ offered.at + from, i - from }) >
-						     rank_of(best)))
-			best = (struct span){ offered.at + from, i - from };
+bool http_wants_close(struct lws *wsi)
+{
+	char text[64];
+	struct span connection = http_header(wsi, WSI_TOKEN_CONNECTION, text, sizeof(text));
+
+	if (http_minor_version(wsi) == 0)
+		return connection.len == 0 || strcasecmp(text, "keep-alive") != 0;
+	return connection.len > 0 && strcasecmp(text, "close") == 0;
+}
+
+bool http_is_printable(struct span value, char least)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.at[i] < least || value.at[i] > '~')
+			return false;
 	}
-	if (!best.at || best.len >= sizeof(s->subprotocol))
-		return false;
-	memcpy(s->subprotocol, best.at, best.len);
-	s->subprotocol[best.len] = '\0';
-	s->subprotocol_is_known = rank_of(best) > 0;
 	return true;
 }
 
-int http_confirm_upgrade(struct server *s, struct lws *wsi)
+bool http_is_short(struct lws *wsi)
 {
-	int method;
-	struct span path = path_of(wsi, &method);
-
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) <= 0)
-		return -1; /* the library has answered an unknown Upgrade itself */
-	if (!is_endpoint(s, path)) {
-		refuse(wsi, 404, "", "");
-		return -1;
-	}
-	if (!is_well_formed(wsi, method))
-		return -1;
-	if (!is_origin_allowed(s, wsi)) {
-		refuse(wsi, 403, "", "Invalid CORS request");
-		return -1;
-	}
-	if (s->refusing || atomic_load_explicit(s->config.connections, memory_order_relaxed) >=
-				   s->config.connections_most) {
-		refuse(wsi, 503, "Retry-After: 5\r\n",
-			s->refusing ? "shutting down" : "limits.connections is reached");
-		return -1;
-	}
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) >= REQUEST_PART_BYTES_MOST ||
-		lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_COOKIE) >= REQUEST_PART_BYTES_MOST) {
-		refuse(wsi, 431, "", "The query or the cookies are longer than 8 KiB.");
-		return -1;
-	}
-	if (!choose_subprotocol(s, wsi)) {
-		refuse(wsi, 400, "", "\"Sec-WebSocket-Protocol\" is malformed or too long.");
-		return -1;
-	}
-	return 0;
+	return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) < REQUEST_PART_BYTES_MOST &&
+	       lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_COOKIE) < REQUEST_PART_BYTES_MOST;
 }
 
-void http_fix_upgrade_answer(const struct server *s, struct lws_process_html_args *args)
+bool http_is_origin_allowed(const struct server *s, struct lws *wsi)
 {
-	char line[SUBPROTOCOL_BYTES + 32];
-	size_t len;
+	char text[ORIGIN_BYTES], host[ORIGIN_BYTES];
+	struct span origin = http_header(wsi, WSI_TOKEN_ORIGIN, text, sizeof(text));
 
-	if (s->subprotocol_is_known)
-		return;
-	len = (size_t)snprintf(
-		line, sizeof(line), "Sec-WebSocket-Protocol: %s\r\n", s->subprotocol);
-	if (memcmp(args->p - len, line, len) == 0)
-		args->p -= len;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof(text) ||
+		!http_is_printable(origin, '!'))
+		return false;
+	return origin_is_allowed(origin, http_header(wsi, WSI_TOKEN_HOST, host, sizeof(host)),
+		s->config.origins, s->config.origin_count);
 }
 
-/* A response that keeps the connection where the client may go on using it. */
-static int answer_get(struct lws *wsi, const struct answer *a, bool with_body)
+struct place http_place_of(const struct server *s, struct span path)
 {
+	for (unsigned i = 0; i < s->config.endpoint_count; i++) {
+		const struct endpoint *endpoint = &s->config.endpoints[i];
+		size_t len = strlen(endpoint->path);
+
+		if (path.len >= len && memcmp(path.at, endpoint->path, len) == 0 &&
+			(path.len == len || path.at[len] == '/'))
+			return (struct place){ endpoint, i, { path.at + len, path.len - len } };
+	}
+	return (struct place){ NULL, 0, { "", 0 } };
+}
+
+/* Takes "/{segment}" off the front of *rest. */
+static bool take_segment(struct span *rest, struct span *segment)
+{
+	size_t end = 1;
+
+	if (rest->len < 2 || rest->at[0] != '/')
+		return false;
+	while (end < rest->len && rest->at[end] != '/')
+		end++;
+	*segment = (struct span){ rest->at + 1, end - 1 };
+	*rest = (struct span){ rest->at + end, rest->len - end };
+	return segment->len > 0;
+}
+
+static bool is_name(struct span segment)
+{
+	return segment.len <= SEGMENT_BYTES_MOST && !memchr(segment.at, '.', segment.len);
+}
+
+bool http_split_session(struct span rest, struct span *session, struct span *transport)
+{
+	struct span server;
+
+	return take_segment(&rest, &server) && take_segment(&rest, session) &&
+	       take_segment(&rest, transport) && (rest.len == 0 || span_eq(rest, SPAN("/"))) &&
+	       is_name(server) && is_name(*session);
+}
+
+/* --- responses ------------------------------------------------------------ */
+
+void http_put_response(const struct response *r, struct buf *out)
+{
+	buf_printf(out, "HTTP/1.1 %u %s\r\n", r->status, reason_of(r->status));
+	if (r->type)
+		buf_printf(out, "Content-Type: %s\r\n", r->type);
+	if (r->etag)
+		buf_printf(out, "ETag: %s\r\n", r->etag);
+	buf_put(out, r->headers);
+	if (r->status != 204 && r->status != 304)
+		buf_printf(out, "Content-Length: %zu\r\n", r->body.len);
+	if (r->close)
+		buf_put(out, SPAN("Connection: close\r\n"));
+	else if (r->keep)
+		buf_put(out, SPAN("Connection: keep-alive\r\n"));
+	buf_put(out, SPAN("\r\n"));
+	if (!r->head_only)
+		buf_put(out, r->body);
+}
+
+void http_put_head(struct span headers, const char *type, bool chunked, struct buf *out)
+{
+	buf_printf(out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n", type);
+	buf_put(out, headers);
+	if (chunked)
+		buf_put(out, SPAN("Transfer-Encoding: chunked\r\n"));
+	buf_put(out, SPAN("\r\n"));
+}
+
+int http_respond(struct lws *wsi, const struct response *r)
+{
+	struct response answer = *r;
+	struct peer *peer = lws_wsi_user(wsi);
 	struct buf out = { NULL, 0, 0 };
-	int sent;
+	ssize_t sent;
+	int result = -1;
 
-	buf_reserve(&out, LWS_PRE);
-	out.len = LWS_PRE;
-	buf_printf(&out,
-		"HTTP/1.1 %u %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\n"
-		"Content-Length: %zu\r\n\r\n",
-		a->status, reason_of(a->status), a->type, a->body.len);
-	if (with_body)
-		buf_put(&out, buf_span(&a->body));
-	sent = lws_write(
-		wsi, (unsigned char *)out.at + LWS_PRE, out.len - LWS_PRE, LWS_WRITE_HTTP_HEADERS);
-	buf_fini(&out);
-	if (sent < 0 || lws_http_transaction_completed(wsi))
+	/* Sent before the last request was answered: this must not get into that answer. */
+	if (peer && peer->exchange)
 		return -1;
-	return 0;
+
+	/* The library does not know where such a body ends, so it must not look for a request there. */
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
+		http_wants_close(wsi))
+		answer.close = true;
+	/* HTTP/1.0 has to be told. */
+	answer.keep = http_minor_version(wsi) == 0 && !answer.close;
+	http_put_response(&answer, &out);
+	/* Not through the library: see exchange.c. */
+	sent = send(lws_get_socket_fd(wsi), out.at, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		sent = 0;
+	if (sent == (ssize_t)out.len) {
+		result = answer.close || lws_http_transaction_completed(wsi) ? -1 : 0;
+	} else if (sent >= 0 && peer) {
+		exchange_finish(lws_context_user(lws_get_context(wsi)), wsi, peer,
+			(struct span){ out.at + sent, out.len - (size_t)sent }, answer.close);
+		result = 0;
+	}
+	buf_fini(&out);
+	return result;
 }
 
-int http_answer_request(struct server *s, struct lws *wsi)
+int http_refuse(struct lws *wsi, unsigned status, const char *headers, const char *body)
 {
-	struct answer a = { .status = 404, .type = "text/plain;charset=UTF-8" };
-	int method, result;
-	struct span path = path_of(wsi, &method);
+	const struct response r = {
+		.status = status,
+		.type = *body ? "text/plain; charset=UTF-8" : NULL,
+		.headers = span_of(headers),
+		.body = span_of(body),
+		.close = true,
+	};
 
-	if (is_endpoint(s, path)) {
-		if (method == LWSHUMETH_GET)
-			refuse(wsi, 400, "", not_an_upgrade);
-		else
-			refuse(wsi, 405, "Allow: GET\r\n", "");
-		return -1;
-	}
-	if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
-		s->on.on_get(s->owner, path, &a);
-		buf_fini(&a.body);
-		refuse(wsi, a.status == 404 ? 404 : 405,
-			a.status == 404 ? "" : "Allow: GET, HEAD\r\n", "");
-		return -1;
-	}
+	return http_respond(wsi, &r);
+}
+
+/* Has the client got just that already? */
+static bool is_known(struct lws *wsi, const char *etag)
+{
+	char known[128];
+
+	return etag && span_eq(http_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, known, sizeof(known)),
+			       span_of(etag));
+}
+
+/* A GET or HEAD of what the owner may have: /health, the page. */
+static int answer_owner(struct server *s, struct lws *wsi, struct span path, int method)
+{
+	bool reads = method == LWSHUMETH_GET || method == LWSHUMETH_HEAD;
+	struct answer a = { .status = 404, .type = "text/plain;charset=UTF-8" };
+	struct response r;
+	int result;
+
 	s->on.on_get(s->owner, path, &a);
-	result = answer_get(wsi, &a, method == LWSHUMETH_GET);
+	r = (struct response){
+		.status = a.status,
+		.type = a.type,
+		.etag = a.etag,
+		.headers = span_of(a.headers ? a.headers : "Cache-Control: no-store\r\n"),
+		.body = buf_span(&a.body),
+		.head_only = method == LWSHUMETH_HEAD,
+	};
+	if (is_known(wsi, a.etag)) {
+		r.status = 304;
+		r.type = NULL;
+		r.body = SPAN("");
+	}
+	if (reads)
+		result = http_respond(wsi, &r);
+	else
+		result = a.status == 404 ? http_refuse(wsi, 404, "", "")
+					 : http_refuse(wsi, 405, "Allow: GET, HEAD\r\n", "");
 	buf_fini(&a.body);
 	return result;
+}
+
+/* The path of an endpoint without SockJS: only for upgrades. */
+static int answer_endpoint(struct lws *wsi, int method)
+{
+	if (method != LWSHUMETH_GET)
+		return http_refuse(wsi, 405, "Allow: GET\r\n", "");
+	return http_refuse(wsi, 400, "", upgrade_is_missing);
+}
+
+int http_answer_request(struct server *s, struct lws *wsi, struct peer *peer)
+{
+	int method;
+	struct span path = http_path(wsi, &method);
+	struct place place = http_place_of(s, path);
+
+	if (!http_is_whole(wsi))
+		return http_refuse(wsi, 400, "", "The request line is broken.");
+	if (place.endpoint && place.endpoint->sockjs)
+		return sockjs_front_request(s, wsi, peer, &place, method);
+	if (place.endpoint && (place.rest.len == 0 || span_eq(place.rest, SPAN("/")) ||
+				      span_eq(place.rest, SPAN("/websocket"))))
+		return answer_endpoint(wsi, method);
+	return answer_owner(s, wsi, path, method);
 }

@@ -20,13 +20,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 enum {
 	RX_BYTES = 1024, /* per connection; longer messages come in several parts */
 	TX_BYTES = 1 << 20,
 	SERVICE_BYTES = 16 * 1024,
 	REQUEST_HEADER_BYTES = 16 * 1024,
-	REQUESTS_AT_ONCE = 1024, /* header tables, given back after each request */
+	REQUESTS_AT_ONCE = 8192, /* header tables, given back after each request */
 	REQUEST_SECONDS = 10,
 	DESCRIPTORS_MOST = 1 << 20,
 };
@@ -68,114 +69,85 @@ void server_be_quiet(void)
 	lws_set_log_level(0, NULL);
 }
 
-/* The arguments of the query joined as they were, in `out`. */
-static struct span query_of(struct lws *wsi, char *out, size_t size)
+/* What libwebsockets tells of a connection that speaks HTTP. */
+static int on_http_event(
+	struct server *s, struct lws *wsi, int reason, struct peer *peer, struct span bytes)
 {
-	size_t len = 0;
-
-	for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
-		int part;
-
-		if (i > 0 && len + 1 < size)
-			out[len++] = '&';
-		part = lws_hdr_copy_fragment(
-			wsi, out + len, (int)(size - len), WSI_TOKEN_HTTP_URI_ARGS, i);
-		if (part < 0)
-			break;
-		len += (size_t)part;
-	}
-	return (struct span){ out, len };
-}
-
-static struct span header_of(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size)
-{
-	int len = lws_hdr_copy(wsi, out, (int)size, token);
-
-	return (struct span){ out, len > 0 ? (size_t)len : 0 };
-}
-
-static int open_conn(struct server *s, struct lws *wsi, struct conn *c)
-{
-	char query[REQUEST_PART_BYTES_MOST], cookie[REQUEST_PART_BYTES_MOST], origin[512];
-	const struct request request = {
-		.query = query_of(wsi, query, sizeof(query)),
-		.cookie = header_of(wsi, WSI_TOKEN_HTTP_COOKIE, cookie, sizeof(cookie)),
-		.origin = header_of(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin)),
-	};
-
-	conn_init(c, s, wsi);
-	atomic_fetch_add_explicit(s->config.connections, 1, memory_order_relaxed);
-	c->session = s->on.on_open(s->owner, c, &request);
-	if (!c->session) {
-		conn_gone(c);
-		return -1;
-	}
-	return 0;
-}
-
-static int on_writable(struct conn *c)
-{
-	if (c->state == CONN_NONE || lws_partial_buffered(c->wsi))
+	switch (reason) {
+	case LWS_CALLBACK_HTTP:
+		return http_answer_request(s, wsi, peer);
+	case LWS_CALLBACK_HTTP_BODY:
+		return sockjs_front_body(peer, bytes);
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		return sockjs_front_body_end(peer);
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return exchange_on_writable(peer);
+	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+		/*
+		 * The memory is about to go. With a request under way this is a second
+		 * one, sent before the first was answered: its answer must not get
+		 * into the other's.
+		 */
+		if (peer->exchange)
+			(void)shutdown(lws_get_socket_fd(wsi), SHUT_RDWR);
+		exchange_gone(peer);
 		return 0;
-	c->blocked = false;
-	conn_want_room(c);
-	return 0;
-}
-
-/* The peer's close: an answer to ours, or its own wish, which the library answers. */
-static int on_peer_close(struct conn *c)
-{
-	bool ours = c->state == CONN_CLOSING;
-
-	/* What is ready goes out before the answer: a receipt for a DISCONNECT right before. */
-	if (!ours)
-		conn_room_now(c);
-	conn_gone(c);
-	return ours ? -1 : 0;
+	case LWS_CALLBACK_CLOSED_HTTP:
+		exchange_gone(peer);
+		return 0;
+	default:
+		return 0;
+	}
 }
 
 /*
- * Every event of a connection, HTTP or WebSocket. `memory` is the struct conn
- * that the library keeps for it; zeroed, and not ours, before ESTABLISHED.
+ * Every event of a connection, HTTP or WebSocket. `memory` is the struct peer
+ * that the library keeps for it, zeroed for each request and each upgrade.
  */
 static int on_event(
 	struct lws *wsi, enum lws_callback_reasons reason, void *memory, void *in, size_t len)
 {
 	struct lws_context *context = lws_get_context(wsi);
 	struct server *s = context ? lws_context_user(context) : NULL;
-	struct conn *c = memory;
+	struct peer *peer = memory;
 
 	if (!s)
 		return 0; /* the library speaks of itself, before there is a context */
 	switch ((int)reason) {
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		return http_confirm_upgrade(s, wsi);
+		return upgrade_confirm(s, wsi);
 	case LWS_CALLBACK_ADD_HEADERS:
-		http_fix_upgrade_answer(s, in);
+		upgrade_fix_answer(s, in);
 		return 0;
-	case LWS_CALLBACK_HTTP:
-		return http_answer_request(s, wsi);
+	case LWS_CALLBACK_RAW_ADOPT:
+	case LWS_CALLBACK_RAW_RX:
+		return -1; /* what the library makes of the method CONNECT */
+	default:
+		break;
+	}
+	if (!peer)
+		return reason == LWS_CALLBACK_ESTABLISHED || reason == LWS_CALLBACK_HTTP ? -1 : 0;
+	switch ((int)reason) {
 	case LWS_CALLBACK_ESTABLISHED:
-		return c ? open_conn(s, wsi, c) : -1;
+		return websocket_open(s, wsi, &peer->websocket);
 	case LWS_CALLBACK_RECEIVE:
-		if (c && c->state == CONN_OPEN)
-			s->on.on_bytes(c->session, (struct span){ in, len });
+		websocket_on_bytes(&peer->websocket, (struct span){ in, len });
 		return 0;
 	case LWS_CALLBACK_RECEIVE_PONG:
-		if (c && c->state == CONN_OPEN)
-			s->on.on_pong(c->session);
+		if (peer->websocket.conn.state == CONN_OPEN)
+			s->on.on_pong(peer->websocket.conn.session);
 		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return c ? on_writable(c) : 0;
+		websocket_on_writable(&peer->websocket);
+		return 0;
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-		return c ? on_peer_close(c) : 0;
+		return websocket_on_peer_close(&peer->websocket);
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
 	case LWS_CALLBACK_CLOSED:
-		if (c)
-			conn_gone(c);
+		websocket_gone(&peer->websocket);
 		return 0;
 	default:
-		return 0;
+		return on_http_event(s, wsi, (int)reason, peer, (struct span){ in, len });
 	}
 }
 
@@ -186,11 +158,19 @@ static void on_turn_end(struct ev_loop *loop, ev_prepare *prepare, int events)
 
 	(void)loop;
 	(void)events;
+	post_take_mail(s);
 	/* Who asks for room while others write waits for the next turn. */
 	list_take(&turn, &s->dirty);
-	while (!list_is_empty(&turn))
-		conn_turn_end(container_of(turn.next, struct conn, dirty));
-	if (!list_is_empty(&s->dirty))
+	while (!list_is_empty(&turn)) {
+		struct conn *c = container_of(turn.next, struct conn, dirty);
+
+		list_remove(&c->dirty);
+		c->class->turn_end(c);
+	}
+	/* What sessions here have written for requests that are here too. */
+	post_take_mail(s);
+	exchanges_write(s);
+	if (!list_is_empty(&s->dirty) || !list_is_empty(&s->notes))
 		ev_feed_event(
 			s->loop, &s->kick, EV_TIMER); /* so that the next turn comes at once */
 }
@@ -211,7 +191,7 @@ static void describe_protocols(struct server *s)
 		s->protocols[i] = (struct lws_protocols){
 			.name = i == 0 ? no_subprotocol : s->subprotocol,
 			.callback = on_event,
-			.per_session_data_size = sizeof(struct conn),
+			.per_session_data_size = sizeof(struct peer),
 			.rx_buffer_size = RX_BYTES,
 			.tx_packet_size = TX_BYTES,
 		};
@@ -254,6 +234,19 @@ static bool start_library(struct server *s)
 	return s->vhost != NULL;
 }
 
+static void free_parts(struct server *s)
+{
+	/* Ends every connection, and so every exchange. */
+	if (s->context)
+		lws_context_destroy(s->context);
+	homes_fini(s);
+	exchanges_fini(s);
+	post_fini(s);
+	buf_fini(&s->scratch);
+	buf_fini(&s->text);
+	free(s);
+}
+
 struct server *server_new(struct ev_loop *loop, struct wheel *wheel,
 	const struct server_config *config, const struct server_events *events, void *owner)
 {
@@ -265,15 +258,16 @@ struct server *server_new(struct ev_loop *loop, struct wheel *wheel,
 	s->on = *events;
 	s->owner = owner;
 	list_init(&s->dirty);
+	post_init(s);
+	exchanges_init(s);
+	homes_init(s);
 	describe_protocols(s);
 	ev_prepare_init(&s->turn_end, on_turn_end);
 	ev_timer_init(&s->kick, on_kick, 1., 1.);
 	if (!start_library(s)) {
 		log_error("transport.failed",
 			LOG_STR("remedy", "is the package libwebsockets-evlib-ev installed?"));
-		if (s->context)
-			lws_context_destroy(s->context);
-		free(s);
+		free_parts(s);
 		return NULL;
 	}
 	ev_prepare_start(loop, &s->turn_end);
@@ -298,7 +292,5 @@ void server_free(struct server *s)
 		return;
 	ev_prepare_stop(s->loop, &s->turn_end);
 	ev_timer_stop(s->loop, &s->kick);
-	lws_context_destroy(s->context);
-	buf_fini(&s->scratch);
-	free(s);
+	free_parts(s);
 }

@@ -287,6 +287,28 @@ START_TEST(an_idle_session_holds_no_parser)
 }
 END_TEST
 
+/* Between two polls of SockJS nothing can be put, though nothing waits. */
+START_TEST(a_beat_that_found_no_room_is_made_up_for)
+{
+	uint64_t now = clock_ms();
+	size_t before;
+
+	say(0, "CONNECT\naccept-version:1.2\nheart-beat:0,10000\n\n\0");
+	before = wires[0].frames;
+	wires[0].full = true;
+	sessions[0]->sent_ms = now - 10000;
+	session_rearm(sessions[0]);
+	wheel_advance(&broker.shards[0].wheel, now + 1000);
+	ck_assert_uint_eq(wires[0].frames, before);
+	wires[0].full = false;
+	session_on_room(sessions[0]);
+	ck_assert_uint_eq(wires[0].frames, before + 1);
+	ck_assert_uint_eq(wires[0].closed, 0);
+	session_on_room(sessions[0]);
+	ck_assert_uint_eq(wires[0].frames, before + 1);
+}
+END_TEST
+
 START_TEST(silence_is_answered_with_a_ping_and_then_the_end)
 {
 	uint64_t now = clock_ms();
@@ -324,6 +346,7 @@ int main(void)
 	tcase_add_test(tc, receipts_keep_the_order_of_their_frames);
 	tcase_add_test(tc, a_held_client_is_not_taken_for_dead);
 	tcase_add_test(tc, an_idle_session_holds_no_parser);
+	tcase_add_test(tc, a_beat_that_found_no_room_is_made_up_for);
 	tcase_add_test(tc, silence_is_answered_with_a_ping_and_then_the_end);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
