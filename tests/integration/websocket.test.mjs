@@ -259,7 +259,6 @@ describe('the opening request', () => {
 	}
 
 	for (const path of [
-		'/',
 		'/nothing',
 		'/wsx',
 		'/ws/nothing',
@@ -281,7 +280,7 @@ describe('the opening request', () => {
 	}
 
 	it("400 without Upgrade, with Spring's words", () =>
-		assertAnswer('/ws', {}, 400, 'Can "Upgrade" only to "WebSocket".'));
+		assertAnswer('/ws/websocket', {}, 400, 'Can "Upgrade" only to "WebSocket".'));
 
 	it('400 when Connection does not say upgrade', () =>
 		assertAnswer('/ws', { headers: { ...upgrade, connection: 'keep-alive' } }, 400));
