@@ -15,8 +15,8 @@ packages_of()
 			"libhiredis-dev libev-dev libcjson-dev libssl-dev"
 		;;
 	test) echo "check redis-server redis-tools nodejs npm nginx haproxy" ;;
-	# The fonts are small ones with Hangul and with emoji.
-	browser) echo "chromium fonts-droid-fallback fonts-noto-color-emoji" ;;
+	# Fonts with Hangul and with emoji, for whoever looks at the pages.
+	browser) echo "chromium fonts-nanum fonts-noto-color-emoji" ;;
 	lint) echo "clang clang-format clang-tidy cppcheck codespell shellcheck" ;;
 	fuzz) echo "clang libclang-rt-dev" ;;
 	cover) echo "gcovr" ;;
