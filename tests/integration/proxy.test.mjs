@@ -16,7 +16,7 @@ import { Session } from './lib/sockjs.mjs';
 import { promised, until, within } from './lib/wait.mjs';
 
 const MESSAGES = 200; /* each way */
-const RUNS = 4;
+const RUNS = Number(process.env.PROXY_RUNS ?? 4);
 const ENDED_MS = 15_000; /* from the death of a node to the end of what it owned */
 const JOINED_MS = 20_000;
 

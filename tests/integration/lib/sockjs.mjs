@@ -151,9 +151,7 @@ export class Session {
 	}
 
 	/*
-	 * Attaches a receiver and leaves it so; takes the prelude off. A poll may
-	 * get not even a head before there is a frame, so that nobody can tell
-	 * when the server has got it.
+	 * Attaches a receiver and leaves it so; takes the prelude off.
 	 */
 	async receive(name, options = {}) {
 		const { method, query = '', prelude } = receivers[name];
@@ -166,17 +164,11 @@ export class Session {
 		return receiver;
 	}
 
-	/* The same, once it has surely arrived. */
+	/* The same, once it has surely arrived: the head of the answer is the owner's word. */
 	async attach(name, options) {
-		const { requests } = await this.site.counters();
 		const receiver = await this.receive(name, options);
 
-		await until(
-			async () => (await this.site.counters()).requests > requests,
-			'one more request under way',
-		);
-		/* It may still be on its way from one event loop to another. */
-		for (let i = 0; i < 2; i++) await this.send();
+		await receiver.head();
 		return receiver;
 	}
 
