@@ -2,6 +2,7 @@
 
 #include "auth/words.h"
 #include "base/mem.h"
+#include "base/percent.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,36 +126,6 @@ static void split_pair(struct span pair, struct span *name, struct span *value)
 	value->len = 0;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* A percent sign without two digits behind it stands for itself, as in browsers. */
-static void decode_query(struct span text, struct buf *out)
-{
-	buf_reserve(out, text.len + 1);
-	for (size_t i = 0; i < text.len; i++) {
-		char byte = text.at[i];
-		int high = -1, low = -1;
-
-		if (byte == '%' && text.len - i > 2) {
-			high = hex_value(text.at[i + 1]);
-			low = hex_value(text.at[i + 2]);
-		}
-		if (high >= 0 && low >= 0) {
-			byte = (char)(high << 4 | low);
-			i += 2;
-		} else if (byte == '+') {
-			byte = ' ';
-		}
-		buf_put_byte(out, byte);
-	}
-}
-
 /* The value when the pair has that name and its value holds more than blanks. */
 static bool append_of_pair(struct span pair, struct span name, struct buf *token)
 {
@@ -163,10 +134,10 @@ static bool append_of_pair(struct span pair, struct span name, struct buf *token
 	bool found = false;
 
 	split_pair(pair, &raw_name, &raw_value);
-	decode_query(raw_name, &decoded);
+	percent_decode(raw_name, true, &decoded);
 	if (span_eq(buf_span(&decoded), name)) {
 		decoded.len = 0;
-		decode_query(raw_value, &decoded);
+		percent_decode(raw_value, true, &decoded);
 		value = words_trim(buf_span(&decoded));
 		found = value.len > 0;
 		buf_put(token, value);

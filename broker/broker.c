@@ -127,6 +127,8 @@ static void say_hello(const struct broker *b, const struct listener_address *add
 		c->endpoint);
 	if (b->endpoint.sockjs)
 		printf("SockJS clients connect to http://%s%s\n", at, c->endpoint);
+	if (c->page)
+		printf("A chat to try it out is at http://%s/\n", at);
 	if (c->prefixes_app.count > 0)
 		printf("A SEND to %s/x reaches everyone who subscribed to %s/x.\n",
 			c->prefixes_app.items[0], c->prefixes_broker.items[0]);

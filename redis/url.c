@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/digits.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/span.h"
 #include "redis/bus.h"
 
@@ -21,29 +22,12 @@ static bool refuse(char why[256], const char *text)
 	return false;
 }
 
-static int hex_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
-/* Percent-decoding; a % that begins no code stands for itself. The caller owns the text. */
+/* The caller owns the text. */
 static char *decoded(struct span s)
 {
 	struct buf out = { NULL, 0, 0 };
 
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] == '%' && i + 2 < s.len && hex_of(s.at[i + 1]) >= 0 &&
-			hex_of(s.at[i + 2]) >= 0) {
-			buf_put_byte(&out, (char)(hex_of(s.at[i + 1]) * 16 + hex_of(s.at[i + 2])));
-			i += 2;
-		} else {
-			buf_put_byte(&out, s.at[i]);
-		}
-	}
+	percent_decode(s, false, &out);
 	buf_put_byte(&out, '\0');
 	return out.at;
 }

@@ -282,6 +282,9 @@ void post(struct server *s, const struct note *note);
 /* Takes the note and sends it where note->to says. */
 void post_taken(struct server *s, struct note *note);
 
+/* The whole answer to the exchange that `to` is part of. */
+void post_status(struct server *s, const struct note *to, unsigned status);
+
 /* Handles what has come. */
 void post_take_mail(struct server *s);
 

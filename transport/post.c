@@ -87,6 +87,19 @@ void post(struct server *s, const struct note *note)
 	post_taken(s, note_new(note));
 }
 
+void post_status(struct server *s, const struct note *to, unsigned status)
+{
+	struct note note = {
+		.kind = NOTE_STATUS,
+		.status = (uint16_t)status,
+		.exchange = to->exchange,
+		.from.loop = (uint16_t)s->config.index,
+		.to = to->from,
+	};
+
+	post(s, &note);
+}
+
 static void take_note(struct server *s, struct note *note)
 {
 	if (note->to.node[0] || note->to.loop == NOTE_LOOP_EXIT) {

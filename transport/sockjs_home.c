@@ -65,23 +65,10 @@ static struct span name_of(const struct home *h)
 
 /* --- answers -------------------------------------------------------------- */
 
-static void answer(struct server *s, const struct note *to, unsigned status)
-{
-	struct note note = {
-		.kind = NOTE_STATUS,
-		.status = (uint16_t)status,
-		.exchange = to->exchange,
-		.from.loop = (uint16_t)s->config.index,
-		.to = to->from,
-	};
-
-	if (to->kind == NOTE_RECEIVE || to->kind == NOTE_SEND)
-		post(s, &note);
-}
-
 static void refuse(struct server *s, struct note *note, unsigned status)
 {
-	answer(s, note, status);
+	if (note->kind == NOTE_RECEIVE || note->kind == NOTE_SEND)
+		post_status(s, note, status);
 	free(note);
 }
 

@@ -99,19 +99,6 @@ static void tell(
 	post(s, &note);
 }
 
-static void answer(struct server *s, const struct note *to, unsigned status)
-{
-	struct note note = {
-		.kind = NOTE_STATUS,
-		.status = (uint16_t)status,
-		.exchange = to->exchange,
-		.from.loop = (uint16_t)s->config.index,
-		.to = to->from,
-	};
-
-	post(s, &note);
-}
-
 static void arm(struct sockjs_session *session)
 {
 	const struct server_config *config = &session->conn.server->config;
@@ -230,7 +217,7 @@ static void take_waiting_sends(struct sockjs_session *session)
 		list_remove(&note->link);
 		session->send_count--;
 		deliver(session, note->body);
-		answer(session->conn.server, note, 204);
+		post_status(session->conn.server, note, 204);
 		free(note);
 	}
 }
@@ -241,7 +228,7 @@ static void refuse_waiting_sends(struct sockjs_session *session)
 		struct note *note = container_of(session->sends.next, struct note, link);
 
 		list_remove(&note->link);
-		answer(session->conn.server, note, 404);
+		post_status(session->conn.server, note, 404);
 		free(note);
 	}
 	session->send_count = 0;
@@ -378,16 +365,16 @@ static void take_send(struct sockjs_session *session, struct note *note)
 	struct server *s = session->conn.server;
 
 	if (session->conn.state != CONN_OPEN) {
-		answer(s, note, 404);
+		post_status(s, note, 404);
 	} else if (!session->conn.paused && list_is_empty(&session->sends)) {
 		deliver(session, note->body);
-		answer(s, note, 204);
+		post_status(s, note, 204);
 	} else if (session->send_count < SENDS_MOST) {
 		list_push(&session->sends, &note->link);
 		session->send_count++;
 		return;
 	} else {
-		answer(s, note, 503);
+		post_status(s, note, 503);
 	}
 	free(note);
 }
@@ -517,7 +504,7 @@ void sockjs_session_free(struct sockjs_session *session)
 	list_remove(&session->link);
 	wheel_stop(&session->timer);
 	if (session->receiver.here)
-		answer(s,
+		post_status(s,
 			&(struct note){ .exchange = session->receiver.exchange,
 				.from = session->receiver.front },
 			0);
