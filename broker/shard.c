@@ -321,7 +321,8 @@ bool shard_init(struct shard *s, struct broker *broker, unsigned index, struct l
 	s->broker = broker;
 	s->index = index;
 	s->listener = listener;
-	s->loop = ev_loop_new(EVFLAG_AUTO);
+	/* Signals come as something to read, so no handler ever interrupts what a loop is doing. */
+	s->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_SIGNALFD);
 	if (!s->loop) {
 		log_error("shard.no_loop", LOG_STR("remedy", "raise the limit of open files"));
 		return false;
