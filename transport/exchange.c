@@ -40,9 +40,10 @@ static void tell_owner(struct exchange *e, enum note_kind kind, uint64_t amount)
 	post(e->server, &note);
 }
 
-static bool is_elsewhere(const struct exchange *e)
+/* Does its answer, or the rest of it, have to come from another node? */
+static bool needs_other_node(const struct exchange *e)
 {
-	return e->owner.node[0] != '\0';
+	return e->owner.node[0] && (e->state == EXCHANGE_ASKED || e->state == EXCHANGE_ANSWERING);
 }
 
 static void arm(struct exchange *e)
@@ -280,7 +281,7 @@ static void on_hello(struct wheel_timer *timer)
 	size_t count = 0;
 
 	for (size_t at = 0; (e = map_next(&s->exchanges, &at));) {
-		if (!is_elsewhere(e) || is_among(told, count, e->owner.node))
+		if (!needs_other_node(e) || is_among(told, count, e->owner.node))
 			continue;
 		memcpy(note.to.node, e->owner.node, sizeof(note.to.node));
 		post(s, &note);
@@ -303,12 +304,13 @@ static void start_hello(struct server *s)
 static void break_off(struct exchange *e, const char *why)
 {
 	log_debug("sockjs.broken_off", LOG_U64("exchange", e->number), LOG_STR("why", why));
-	/* In vain if it is out of reach; but it may only be late. */
-	tell_owner(e, NOTE_GONE, 0);
-	if (e->state == EXCHANGE_ASKED)
+	if (e->state == EXCHANGE_ASKED) {
 		exchange_respond(e, 404, "");
-	else if (e->state == EXCHANGE_ANSWERING)
-		drop(e);
+		return;
+	}
+	/* Its owner knows, or is not to be told: a note to a dead node only brings news of its death. */
+	e->state = EXCHANGE_DONE;
+	drop(e);
 }
 
 static void take_status(struct exchange *e, unsigned status)
@@ -356,6 +358,7 @@ void exchange_take_note(struct server *s, const struct note *note)
 		return;
 	}
 	if (note->number != e->next++) {
+		tell_owner(e, NOTE_GONE, 0);
 		break_off(e, "a note was lost");
 		return;
 	}
@@ -370,7 +373,7 @@ void exchange_node_gone(struct server *s, const char *node)
 	struct exchange *e;
 
 	for (size_t at = 0; (e = map_next(&s->exchanges, &at));) {
-		if (is_elsewhere(e) && (!*node || strcmp(e->owner.node, node) == 0))
+		if (needs_other_node(e) && (!*node || strcmp(e->owner.node, node) == 0))
 			break_off(e, "the owner's node is out of reach");
 	}
 }
@@ -393,6 +396,7 @@ static void on_timer(struct wheel_timer *timer)
 		exchange_respond(e, 503, "try again later");
 		break;
 	case EXCHANGE_ANSWERING:
+		tell_owner(e, NOTE_GONE, 0);
 		break_off(e, "the owner is silent");
 		break;
 	case EXCHANGE_DONE:

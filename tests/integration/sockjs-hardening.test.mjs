@@ -167,6 +167,53 @@ describe('SockJS between nodes under attack', () => {
 	});
 });
 
+describe('SockJS and a dead node', () => {
+	const frame = (command, headers, body = '') =>
+		`${command}\n${Object.entries(headers)
+			.map(([name, value]) => `${name}:${value}\n`)
+			.join('')}\n${body}\0`;
+
+	/* Each report of the death once brought about the next one. */
+	it('is spoken of for no longer than somebody waits for it', async () => {
+		const redis = await Redis.start();
+		const owner = await Broker.start([`--redis-url=${redis.url}`]);
+		const front = await Broker.start([`--redis-url=${redis.url}`]);
+		const there = new Session(new Site(owner.port), '/ws');
+		const here = new Session(new Site(front.port), '/ws', there.id);
+		const lost = async () =>
+			JSON.parse((await front.http('/health')).body).bus_counters.notes_lost;
+
+		try {
+			await there.open();
+			await there.send(frame('CONNECT', { 'accept-version': '1.2', host: 'x' }));
+			assert.match(await there.poll(), /CONNECTED/);
+			await there.send(frame('SUBSCRIBE', { id: 1, destination: '/sub/x' }));
+			/* A whole answer, longer than all buffers, that is not read. */
+			const { connection } = await here.attach('xhr');
+
+			connection.socket.pause();
+			await there.send(
+				frame('SEND', { destination: '/pub/x' }, '\u{1f600}'.repeat(200_000)),
+			);
+			/* And one that waits for the owner when it dies. */
+			const waiting = await here.site.connect();
+
+			waiting.request(here.url('xhr'), { method: 'POST' });
+			assert.equal((await waiting.answer()).status, 200);
+			await owner.kill();
+			await until(async () => (await lost()) > 0, 'a note to the dead node');
+			await pause(1000);
+			assert.ok((await lost()) < 10, `${await lost()} notes to a dead node`);
+		} finally {
+			there.site.dropConnections();
+			here.site.dropConnections();
+			await owner.kill();
+			await front.stop();
+			await redis.end();
+		}
+	});
+});
+
 describe('HTTP connections', () => {
 	it('a request right behind each answer finds the connection open', async () => {
 		const server = await TestServer.start();
