@@ -206,6 +206,15 @@ void http_put_head(struct span headers, const char *type, bool chunked, struct b
 	buf_put(out, SPAN("\r\n"));
 }
 
+/* Has the client got just that already? */
+static bool is_known(struct lws *wsi, const char *etag)
+{
+	char known[128];
+
+	return etag && span_eq(http_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, known, sizeof(known)),
+			       span_of(etag));
+}
+
 int http_respond(struct lws *wsi, const struct response *r)
 {
 	struct response answer = *r;
@@ -218,6 +227,11 @@ int http_respond(struct lws *wsi, const struct response *r)
 	if (peer && peer->exchange)
 		return -1;
 
+	if (is_known(wsi, answer.etag)) {
+		answer.status = 304;
+		answer.type = NULL;
+		answer.body = SPAN("");
+	}
 	/* The library does not know where such a body ends, so it must not look for a request there. */
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
 		http_wants_close(wsi))
@@ -253,15 +267,6 @@ int http_refuse(struct lws *wsi, unsigned status, const char *headers, const cha
 	return http_respond(wsi, &r);
 }
 
-/* Has the client got just that already? */
-static bool is_known(struct lws *wsi, const char *etag)
-{
-	char known[128];
-
-	return etag && span_eq(http_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, known, sizeof(known)),
-			       span_of(etag));
-}
-
 /* A GET or HEAD of what the owner may have: /health, the page. */
 static int answer_owner(struct server *s, struct lws *wsi, struct span path, int method)
 {
@@ -279,11 +284,6 @@ static int answer_owner(struct server *s, struct lws *wsi, struct span path, int
 		.body = buf_span(&a.body),
 		.head_only = method == LWSHUMETH_HEAD,
 	};
-	if (is_known(wsi, a.etag)) {
-		r.status = 304;
-		r.type = NULL;
-		r.body = SPAN("");
-	}
 	if (reads)
 		result = http_respond(wsi, &r);
 	else
@@ -291,14 +291,6 @@ static int answer_owner(struct server *s, struct lws *wsi, struct span path, int
 					 : http_refuse(wsi, 405, "Allow: GET, HEAD\r\n", "");
 	buf_fini(&a.body);
 	return result;
-}
-
-/* The path of an endpoint without SockJS: only for upgrades. */
-static int answer_endpoint(struct lws *wsi, int method)
-{
-	if (method != LWSHUMETH_GET)
-		return http_refuse(wsi, 405, "Allow: GET\r\n", "");
-	return http_refuse(wsi, 400, "", upgrade_is_missing);
 }
 
 int http_answer_request(struct server *s, struct lws *wsi, struct peer *peer)
@@ -313,6 +305,6 @@ int http_answer_request(struct server *s, struct lws *wsi, struct peer *peer)
 		return sockjs_front_request(s, wsi, peer, &place, method);
 	if (place.endpoint && (place.rest.len == 0 || span_eq(place.rest, SPAN("/")) ||
 				      span_eq(place.rest, SPAN("/websocket"))))
-		return answer_endpoint(wsi, method);
+		return upgrade_refuse_missing(wsi, method);
 	return answer_owner(s, wsi, path, method);
 }

@@ -45,7 +45,7 @@ struct server {
 	ev_timer kick;      /* the library's own timers are unreliable under libev: see server.c */
 	struct list dirty;  /* struct conn.dirty: those that want room at the end of this turn */
 	struct buf scratch; /* frames of the connection whose turn it is */
-	struct buf text;    /* one SockJS text, decoded or escaped */
+	struct buf text;    /* a SockJS frame, while it is made */
 	bool refusing;
 
 	/* Notes for this loop: from others under the lock, from itself without. */
@@ -195,7 +195,7 @@ void http_put_response(const struct response *r, struct buf *out);
 /* Appends status line, headers and the empty line of a response whose length is not known yet. */
 void http_put_head(struct span headers, const char *type, bool chunked, struct buf *out);
 
-/* One whole response, at once. What the library's callback must return. */
+/* One whole response, at once; 304 when the client has got that etag. What the library's callback must return. */
 int http_respond(struct lws *wsi, const struct response *r);
 
 /* One that ends the connection: the request may have a body that nobody reads. */
@@ -222,7 +222,8 @@ int upgrade_confirm(struct server *s, struct lws *wsi);
 /* Takes the sub-protocol line out of the upgrade's answer when it names none of ours. */
 void upgrade_fix_answer(const struct server *s, struct lws_process_html_args *args);
 
-extern const char upgrade_is_missing[]; /* what is answered to a GET that should be an upgrade */
+/* Answers a request that should have been an upgrade. What the library's callback must return. */
+int upgrade_refuse_missing(struct lws *wsi, int method);
 
 /* --- SockJS over HTTP ----------------------------------------------------- */
 

@@ -149,7 +149,7 @@ static int refuse_method(struct lws *wsi, const char *allowed)
 	return http_refuse(wsi, 405, line, "");
 }
 
-/* Headers stay the caller's. */
+/* Frees the headers. */
 static int respond(
 	struct lws *wsi, unsigned status, const char *type, struct buf *headers, struct span body)
 {
@@ -234,8 +234,8 @@ static int answer_iframe(struct lws *wsi, const struct endpoint *endpoint, int m
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
 	struct buf body = { NULL, 0, 0 }, headers = { NULL, 0, 0 };
-	char tag[40], known[64];
-	bool is_known;
+	char tag[40];
+	struct response r;
 	int result;
 
 	if (method != LWSHUMETH_GET)
@@ -248,11 +248,15 @@ static int answer_iframe(struct lws *wsi, const struct endpoint *endpoint, int m
 		snprintf(tag + 1 + 2 * i, 3, "%02x", hash[i]);
 	memcpy(tag + 33, "\"", 2);
 	put_expires(&headers);
-	buf_printf(&headers, "ETag: %s\r\n", tag);
-	is_known = span_eq(
-		http_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, known, sizeof(known)), span_of(tag));
-	result = respond(wsi, is_known ? 304 : 200, is_known ? NULL : "text/html; charset=UTF-8",
-		&headers, is_known ? SPAN("") : buf_span(&body));
+	r = (struct response){
+		.status = 200,
+		.type = "text/html; charset=UTF-8",
+		.etag = tag,
+		.headers = buf_span(&headers),
+		.body = buf_span(&body),
+	};
+	result = http_respond(wsi, &r);
+	buf_fini(&headers);
 	buf_fini(&body);
 	return result;
 }
@@ -373,11 +377,13 @@ static void ask(struct exchange *e)
 	buf_fini(&e->body);
 }
 
-/* The library keeps a request's headers no longer than it must. */
-static void let_go(struct lws *wsi)
+/* From here on the library need not keep the request's headers. */
+static void end_body(struct exchange *e)
 {
+	struct lws *wsi = e->wsi;
+
+	ask(e);
 	(void)lws_http_headers_detach(wsi);
-	lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
 }
 
 static int start_exchange(struct server *s, struct lws *wsi, struct peer *peer,
@@ -409,10 +415,8 @@ static int start_exchange(struct server *s, struct lws *wsi, struct peer *peer,
 		buf_put(&e->headers, SPAN("X-Accel-Buffering: no\r\n"));
 	if (a->transport == SOCKJS_JSONP || a->transport == SOCKJS_HTMLFILE)
 		buf_put(&e->headers, SPAN("X-Content-Type-Options: nosniff\r\n"));
-	if (body.length > 0 || body.is_chunked)
-		return 0;
-	ask(e);
-	let_go(wsi);
+	if (body.length == 0 && !body.is_chunked)
+		end_body(e);
 	return 0;
 }
 
@@ -449,12 +453,8 @@ static int route_session(
 
 	if (!http_split_session(place->rest, &session, &name))
 		return http_refuse(wsi, 404, "", "");
-	if (span_eq(name, SPAN("websocket")) &&
-		(place->endpoint->sockjs & 1U << SOCKJS_WEBSOCKET)) {
-		if (method != LWSHUMETH_GET)
-			return refuse_method(wsi, "GET");
-		return http_refuse(wsi, 400, "", upgrade_is_missing);
-	}
+	if (span_eq(name, SPAN("websocket")) && (place->endpoint->sockjs & 1U << SOCKJS_WEBSOCKET))
+		return upgrade_refuse_missing(wsi, method);
 	a = find_action(place->endpoint, name);
 	if (!a)
 		return http_refuse(wsi, 404, "", "");
@@ -476,9 +476,7 @@ static int route_raw(struct lws *wsi, const struct endpoint *endpoint, int metho
 {
 	if (!endpoint->websocket)
 		return http_refuse(wsi, 404, "", "");
-	if (method != LWSHUMETH_GET)
-		return refuse_method(wsi, "GET");
-	return http_refuse(wsi, 400, "", upgrade_is_missing);
+	return upgrade_refuse_missing(wsi, method);
 }
 
 int sockjs_front_request(
@@ -506,14 +504,6 @@ static bool keep_body(struct exchange *e, struct span data)
 	if (e->sends)
 		buf_put(&e->body, data);
 	return true;
-}
-
-static void end_body(struct exchange *e)
-{
-	struct lws *wsi = e->wsi;
-
-	ask(e);
-	let_go(wsi);
 }
 
 static void take_chunks(struct exchange *e, struct span bytes)

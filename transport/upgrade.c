@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-const char upgrade_is_missing[] = "Can \"Upgrade\" only to \"WebSocket\".";
+static const char upgrade_is_missing[] = "Can \"Upgrade\" only to \"WebSocket\".";
 
 /* Is `word` one of the comma-separated words of the header? Case does not count. */
 static bool has_word(struct span list, const char *word)
@@ -32,6 +32,13 @@ static bool has_word(struct span list, const char *word)
 			return true;
 	}
 	return false;
+}
+
+int upgrade_refuse_missing(struct lws *wsi, int method)
+{
+	if (method != LWSHUMETH_GET)
+		return http_refuse(wsi, 405, "Allow: GET\r\n", "");
+	return http_refuse(wsi, 400, "", upgrade_is_missing);
 }
 
 /* May WebSocket be spoken there? */
