@@ -59,7 +59,21 @@ describe('page', () => {
 	after(() => broker?.stop());
 
 	for (const target of ['/', '/?room=1']) {
-		it(`index.html at ${target}`, async () => {
+		it('a browser that has a file already gets 304 and nothing more', async () => {
+		const { etag } = (await broker.http('/')).headers;
+
+		assert.match(etag, /^"[0-9a-f]+"$/);
+		const again = await broker.http('/', { headers: { 'If-None-Match': etag } });
+
+		assert.equal(again.status, 304);
+		assert.equal(again.body, '');
+		assert.equal(again.headers.etag, etag);
+		const other = await broker.http('/', { headers: { 'If-None-Match': '"other"' } });
+
+		assert.equal(other.status, 200);
+	});
+
+	it(`index.html at ${target}`, async () => {
 			const answer = await broker.http(target);
 
 			assert.equal(answer.status, 200);
