@@ -12,6 +12,7 @@ import { until } from './lib/wait.mjs';
 
 const BUSY_TICKS = 50; /* of a second that has a hundred of them */
 const STALLED_MS = 4000; /* until a stalled client went, the library did not spin */
+const MESSAGES = 8; /* together more than sockets hold for a client that does not read */
 const LIBRARY_MS = 10_000; /* its own deadline for a body */
 
 describe('SockJS under attack', () => {
@@ -176,12 +177,15 @@ describe('SockJS and a dead node', () => {
 	/* Each report of the death once brought about the next one. */
 	it('is spoken of for no longer than somebody waits for it', async () => {
 		const redis = await Redis.start();
-		const owner = await Broker.start([`--redis-url=${redis.url}`]);
+		const owner = await Broker.start([`--redis-url=${redis.url}`, '--limits-queue=64M']);
 		const front = await Broker.start([`--redis-url=${redis.url}`]);
 		const there = new Session(new Site(owner.port), '/ws');
 		const here = new Session(new Site(front.port), '/ws', there.id);
-		const lost = async () =>
-			JSON.parse((await front.http('/health')).body).bus_counters.notes_lost;
+		const other = new Session(there.site, '/ws');
+		const waiting = new Session(here.site, '/ws', other.id);
+		const health = async (node) => JSON.parse((await node.http('/health')).body);
+		const lost = async () => (await health(front)).bus_counters.notes_lost;
+		const queued = async () => (await health(owner)).counters.messages_queued;
 
 		try {
 			await there.open();
@@ -189,17 +193,17 @@ describe('SockJS and a dead node', () => {
 			assert.match(await there.poll(), /CONNECTED/);
 			await there.send(frame('SUBSCRIBE', { id: 1, destination: '/sub/x' }));
 			/* A whole answer, longer than all buffers, that is not read. */
+			for (let i = 0; i < MESSAGES; i++)
+				await there.send(
+					frame('SEND', { destination: '/pub/x' }, '\u{1f600}'.repeat(200_000)),
+				);
+			await until(async () => (await queued()) === MESSAGES, 'all that it is to hold');
 			const { connection } = await here.attach('xhr');
 
 			connection.socket.pause();
-			await there.send(
-				frame('SEND', { destination: '/pub/x' }, '\u{1f600}'.repeat(200_000)),
-			);
-			/* And one that waits for the owner when it dies. */
-			const waiting = await here.site.connect();
-
-			waiting.request(here.url('xhr'), { method: 'POST' });
-			assert.equal((await waiting.answer()).status, 200);
+			/* And one that waits for the owner when it dies: by it the death is noticed. */
+			await other.open();
+			await waiting.attach('xhr_streaming');
 			await owner.kill();
 			await until(async () => (await lost()) > 0, 'a note to the dead node');
 			await pause(1000);
