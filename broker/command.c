@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "broker/broker.h"
+#include "broker/compat.h"
 #include "broker/policy.h"
 #include "broker/session.h"
 #include "broker/wire.h"
@@ -127,8 +128,9 @@ static bool resolve(struct session *s, const struct stomp_frame *frame, struct s
 			"clients send to an application prefix (prefixes.app); see allow_client_publish");
 		return false;
 	case ROUTE_UNKNOWN:
-		fail(s, frame, "Unknown destination",
-			"the destination is under none of prefixes.app");
+		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_DESTINATION))
+			fail(s, frame, "Unknown destination",
+				"the destination is under none of prefixes.app");
 		return false;
 	}
 	return false;
@@ -198,8 +200,9 @@ static bool check_subscribe(
 	if (!check_destination(s, frame, destination))
 		return false;
 	if (!route_is_broker(&s->shard->broker->route, destination)) {
-		fail(s, frame, "Unknown destination",
-			"the destination is under none of prefixes.broker");
+		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_DESTINATION))
+			fail(s, frame, "Unknown destination",
+				"the destination is under none of prefixes.broker");
 		return false;
 	}
 	if (stomp_pattern_is_special(destination)) {
@@ -208,9 +211,10 @@ static bool check_subscribe(
 		return false;
 	}
 	if (find_subscription(s, id, destination)) {
-		fail(s, frame, "Duplicate subscription",
-			id.at ? "the id is in use on this connection"
-			      : "the destination is subscribed to without an id already");
+		if (!compat_ignores(s, frame, COMPAT_DUPLICATE_SUBSCRIPTION))
+			fail(s, frame, "Duplicate subscription",
+				id.at ? "the id is in use on this connection"
+				      : "the destination is subscribed to without an id already");
 		return false;
 	}
 	if (s->subscription_count >= most) {
@@ -254,13 +258,16 @@ void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 	struct subscription *subscription;
 
 	if (!id.at && !destination.at) {
-		fail(s, frame, "Required header missing",
-			"UNSUBSCRIBE needs the header id or destination");
+		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_UNSUBSCRIBE))
+			fail(s, frame, "Required header missing",
+				"UNSUBSCRIBE needs the header id or destination");
 		return;
 	}
 	at = find_subscription(s, id, destination);
 	if (!at) {
-		fail(s, frame, "Unknown subscription", "there is no such subscription to end");
+		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_UNSUBSCRIBE))
+			fail(s, frame, "Unknown subscription",
+				"there is no such subscription to end");
 		return;
 	}
 	subscription = *at;

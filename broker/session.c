@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/compat.h"
 #include "broker/wire.h"
 #include "stomp/parser.h"
 #include "stomp/writer.h"
@@ -220,6 +221,8 @@ static void refuse_illegal(
 			command);
 		break;
 	case INBOUND_HEADER_MISSING:
+		if (compat_ignores_incomplete(s, frame))
+			break;
 		session_fail(s, receipt, "Required header missing", "%s needs the header %s",
 			command, missing);
 		break;
