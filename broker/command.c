@@ -2,6 +2,7 @@
 #include "auth/principal.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "broker/ack.h"
 #include "broker/broker.h"
 #include "broker/compat.h"
 #include "broker/policy.h"
@@ -139,16 +140,15 @@ static bool resolve(struct session *s, const struct stomp_frame *frame, struct s
 void session_send(struct session *s, const struct stomp_frame *frame)
 {
 	struct bus_header headers[ENVELOPE_HEADERS_MOST];
+	struct transaction *in;
 	struct bus_message m = {
 		.content_type = header_of(frame, SPAN("content-type")),
 		.headers = headers,
 		.body = frame->body,
 	};
 
-	if (header_of(frame, SPAN("transaction")).at) {
-		fail(s, frame, "Transactions are not supported", "SEND has a transaction header");
+	if (!session_find_transaction(s, frame, &in))
 		return;
-	}
 	if (!resolve(s, frame, &m.destination))
 		return;
 	if (!forward_headers(s, frame, headers, &m.header_count)) {
@@ -156,6 +156,10 @@ void session_send(struct session *s, const struct stomp_frame *frame)
 		return;
 	}
 	m.body_is_utf8 = utf8_is_valid(m.body);
+	if (in) {
+		session_hold_send(s, frame, in, &m);
+		return;
+	}
 	/* The receipt first: the answer may come before shard_publish() returns. */
 	session_receipt(s, frame, s->shard->published + 1);
 	stats_add(&s->shard->stats.messages_received, 1);
@@ -179,20 +183,35 @@ static struct subscription **find_subscription(
 	return NULL;
 }
 
+static bool read_ack(const struct session *s, struct span word, enum subscription_ack *ack)
+{
+	static const struct {
+		struct span word;
+		enum subscription_ack ack;
+		enum stomp_version since;
+	} words[] = {
+		{ SPAN("auto"), SUBSCRIPTION_AUTO, STOMP_VERSION_1_0 },
+		{ SPAN("client"), SUBSCRIPTION_CLIENT, STOMP_VERSION_1_0 },
+		{ SPAN("client-individual"), SUBSCRIPTION_INDIVIDUAL, STOMP_VERSION_1_1 },
+	};
+
+	*ack = SUBSCRIPTION_AUTO;
+	if (!word.at)
+		return true;
+	for (size_t i = 0; i < countof(words); i++) {
+		if (s->version >= words[i].since && span_eq(word, words[i].word)) {
+			*ack = words[i].ack;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool check_subscribe(
 	struct session *s, const struct stomp_frame *frame, struct span id, struct span destination)
 {
-	struct span ack = header_of(frame, SPAN("ack"));
 	size_t most = s->shard->broker->config->limits_subscriptions;
 
-	if (ack.at && !span_eq(ack, SPAN("auto"))) {
-		bool known =
-			span_eq(ack, SPAN("client")) || span_eq(ack, SPAN("client-individual"));
-
-		fail(s, frame, known ? "Ack mode not supported" : "Unknown ack mode",
-			"ack must be auto");
-		return false;
-	}
 	if (id.at && id.len == 0) {
 		fail(s, frame, "Empty subscription id", "SUBSCRIBE needs an id that is not empty");
 		return false;
@@ -231,9 +250,15 @@ void session_subscribe(struct session *s, const struct stomp_frame *frame)
 	struct span destination = header_of(frame, SPAN("destination"));
 	struct buf *line = &s->shard->scratch;
 	struct subscription *subscription;
+	enum subscription_ack ack;
 
 	if (!destination.at) {
 		fail(s, frame, "Required header missing", "SUBSCRIBE needs the header destination");
+		return;
+	}
+	if (!read_ack(s, header_of(frame, SPAN("ack")), &ack)) {
+		fail(s, frame, "Unknown ack mode",
+			"ack must be auto, client or, since STOMP 1.1, client-individual");
 		return;
 	}
 	if (!check_subscribe(s, frame, id, destination))
@@ -244,6 +269,9 @@ void session_subscribe(struct session *s, const struct stomp_frame *frame)
 		return;
 	}
 	subscription = subscription_new(&s->shard->topics, s, destination, id, buf_span(line));
+	subscription->ack = ack;
+	if (ack != SUBSCRIPTION_AUTO && !s->acks)
+		s->acks = acks_new(s->shard->broker->config->limits_unacked);
 	subscription->next = s->subscriptions;
 	s->subscriptions = subscription;
 	s->subscription_count++;
@@ -273,6 +301,8 @@ void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 	subscription = *at;
 	*at = subscription->next;
 	s->subscription_count--;
+	if (subscription->ack != SUBSCRIPTION_AUTO)
+		session_end_deliveries(s, subscription);
 	subscription_end(&s->shard->topics, subscription);
 	session_receipt(s, frame, 0);
 }

@@ -13,7 +13,7 @@ struct session;
 
 enum inbound {
 	INBOUND_LEGAL,
-	INBOUND_NOT_SUPPORTED,  /* a server's command, or one we do not offer */
+	INBOUND_NOT_SUPPORTED,  /* a server's command, or one that its version does not have */
 	INBOUND_WRONG_STATE,    /* such as SEND before CONNECT */
 	INBOUND_HEADER_MISSING, /* a header that the command must bring */
 };

@@ -63,9 +63,14 @@ void message_unref(struct message *m)
 		free(m);
 }
 
+size_t publish_bytes(const struct bus_message *content)
+{
+	return sizeof(struct publish) + size_of(content);
+}
+
 struct publish *publish_new(const struct bus_message *content, bool copy)
 {
-	size_t bytes = sizeof(struct publish) + (copy ? size_of(content) : 0);
+	size_t bytes = copy ? publish_bytes(content) : sizeof(struct publish);
 	struct publish *p = mem_zalloc(bytes);
 
 	p->mail.kind = MAIL_ACCEPTED;

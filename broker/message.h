@@ -57,4 +57,7 @@ struct publish {
  */
 struct publish *publish_new(const struct bus_message *content, bool copy) MUST_USE;
 
+/* The size of a publish with a copy of `content`. */
+size_t publish_bytes(const struct bus_message *content) MUST_USE;
+
 #endif

@@ -7,7 +7,13 @@
 #include "transport/conn.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum {
+	ACK_LINE_BYTES = sizeof("ack:18446744073709551615\n")
+};
 
 static struct outbound_item *items_of(struct outbound *o)
 {
@@ -22,7 +28,8 @@ void outbound_init(struct outbound *o)
 
 static size_t bytes_of(const struct outbound_item *item)
 {
-	return item->wire->len + (item->subscription ? item->subscription->line_len : 0);
+	return item->wire->len + (item->subscription ? item->subscription->line_len : 0) +
+	       (item->ack ? ACK_LINE_BYTES : 0);
 }
 
 static void release(const struct outbound_item *item)
@@ -65,6 +72,12 @@ static void grow(struct outbound *o)
 void outbound_push(
 	struct outbound *o, struct wire *wire, struct subscription *subscription, uint64_t now_ms)
 {
+	outbound_push_acked(o, wire, subscription, 0, now_ms);
+}
+
+void outbound_push_acked(struct outbound *o, struct wire *wire, struct subscription *subscription,
+	uint64_t ack, uint64_t now_ms)
+{
 	struct outbound_item *item;
 
 	if (o->count == o->size)
@@ -74,8 +87,26 @@ void outbound_push(
 	item = &items_of(o)[(o->first + o->count) % o->size];
 	item->wire = wire;
 	item->subscription = subscription ? subscription_ref(subscription) : NULL;
+	item->ack = ack;
 	o->count++;
 	o->bytes += bytes_of(item);
+}
+
+/* Its ack header is nobody else's: it is written when it goes out. */
+static bool put_acked(struct conn *c, const struct outbound_item *item)
+{
+	const struct wire *w = item->wire;
+	const struct subscription *s = item->subscription;
+	char line[ACK_LINE_BYTES];
+	int len = snprintf(line, sizeof(line), "ack:%" PRIu64 "\n", item->ack);
+	const struct span parts[] = {
+		{ w->bytes, w->gap },
+		{ s->line, s->line_len },
+		{ line, (size_t)len },
+		{ w->bytes + w->gap, w->len - w->gap },
+	};
+
+	return conn_put(c, parts, countof(parts), w->text);
 }
 
 static bool put(struct conn *c, const struct outbound_item *item)
@@ -96,7 +127,7 @@ bool outbound_write(struct outbound *o, struct conn *c, uint64_t now_ms)
 	while (o->count > 0) {
 		const struct outbound_item *item = &items_of(o)[o->first];
 
-		if (!put(c, item))
+		if (item->ack ? !put_acked(c, item) : !put(c, item))
 			return false;
 		o->bytes -= bytes_of(item);
 		o->since_ms = now_ms;

@@ -22,6 +22,7 @@ enum {
 struct outbound_item {
 	struct wire *wire;                 /* one reference */
 	struct subscription *subscription; /* one reference; NULL for all but MESSAGE */
+	uint64_t ack;                      /* the ack header; 0: it gets none */
 };
 
 struct outbound {
@@ -42,6 +43,10 @@ void outbound_clear(struct outbound *o);
 /* Takes one reference of `wire` and adds one of `subscription`, which may be NULL. */
 void outbound_push(
 	struct outbound *o, struct wire *wire, struct subscription *subscription, uint64_t now_ms);
+
+/* The same, with an ack header of its own; 0: without. */
+void outbound_push_acked(struct outbound *o, struct wire *wire, struct subscription *subscription,
+	uint64_t ack, uint64_t now_ms);
 
 /* Writes until the queue is empty (true) or the socket is full (false). */
 bool outbound_write(struct outbound *o, struct conn *c, uint64_t now_ms) MUST_USE;

@@ -52,7 +52,7 @@ static void fail_with(struct session *s, struct span receipt, const char *messag
 	(void)stomp_writer_header(out, s->version, SPAN("content-type"), SPAN("text/plain"));
 	stomp_writer_body(out, span_of(details));
 	session_forget_receipts(s);
-	session_queue(s, wire_new(buf_span(out), true), NULL);
+	session_queue(s, wire_new(buf_span(out), true), NULL, 0);
 	session_finish(s, CONN_CLOSE_PROTOCOL, "", 0);
 }
 
@@ -87,7 +87,7 @@ static void send_receipt(struct session *s, struct span id)
 	stomp_writer_command(out, STOMP_RECEIPT);
 	(void)stomp_writer_header(out, s->version, SPAN("receipt-id"), id);
 	stomp_writer_end(out);
-	session_queue(s, wire_new(buf_span(out), true), NULL);
+	session_queue(s, wire_new(buf_span(out), true), NULL, 0);
 }
 
 static void send_due_receipts(struct session *s)
@@ -123,7 +123,8 @@ static void owe(struct shard *shard, struct receipt *r)
 	list_push(at->next, &r->owed); /* before what follows `at` */
 }
 
-void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after)
+static void receipt(
+	struct session *s, const struct stomp_frame *frame, uint64_t first, uint64_t after)
 {
 	struct receipt *r;
 	struct span id;
@@ -142,6 +143,7 @@ void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_
 	r->id = (struct span){ copy, id.len };
 	r->session = s;
 	r->publish = after;
+	r->first = first;
 	list_init(&r->link);
 	list_init(&r->owed);
 	list_push(&s->receipts, &r->link);
@@ -151,9 +153,23 @@ void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_
 		owe(s->shard, r);
 }
 
+void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after)
+{
+	receipt(s, frame, after, after);
+}
+
+void session_receipt_for(
+	struct session *s, const struct stomp_frame *frame, uint64_t first, size_t count)
+{
+	if (count == 0)
+		receipt(s, frame, 0, 0);
+	else
+		receipt(s, frame, first, first + count - 1);
+}
+
 void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publish)
 {
-	struct span receipt = { NULL, 0 };
+	struct span id = { NULL, 0 };
 
 	if (s->state == SESSION_CLOSING) {
 		if (s->close_sent || s->close_code == CONN_CLOSE_PROTOCOL)
@@ -163,14 +179,14 @@ void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publi
 	for (struct list *at = s->receipts.next; at != &s->receipts; at = at->next) {
 		const struct receipt *r = container_of(at, struct receipt, link);
 
-		if (r->publish == publish && !receipt.at)
-			receipt = r->id;
+		if (r->first <= publish && publish <= r->publish && !id.at)
+			id = r->id;
 	}
 	if (how == BUS_TOO_LARGE)
-		session_fail(s, receipt, "Message too large for the bus",
+		session_fail(s, id, "Message too large for the bus",
 			"redis.max_payload is %llu bytes",
 			(unsigned long long)config_of(s)->redis_max_payload);
 	else
-		session_fail(s, receipt, "The bus is down",
+		session_fail(s, id, "The bus is down",
 			"Redis is away and redis.on_down is refuse; try again later");
 }

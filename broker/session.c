@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/ack.h"
 #include "broker/broker.h"
 #include "broker/compat.h"
 #include "broker/wire.h"
@@ -49,6 +50,7 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 	list_init(&s->receipts);
 	list_push(&shard->sessions, &s->link);
 	outbound_init(&s->out);
+	transactions_init(&s->transactions);
 	session_init_timer(s);
 	if (token_from_request(shard->broker->tokens, request->query, request->cookie, &token))
 		s->kept_token = mem_dup(token.at, token.len);
@@ -71,19 +73,34 @@ static void drop_parser(struct session *s)
 	s->parser = NULL;
 }
 
+static void stop_waiting(struct session *s)
+{
+	list_remove(&s->wait);
+	s->shard->large_waiting -= s->is_large;
+	s->is_large = false;
+}
+
+/* A COMMIT hands over all that its transaction holds, without a pause in between. */
+static size_t publishes_most(const struct session *s)
+{
+	return 1 + s->transactions.sends;
+}
+
 void session_on_close(void *session)
 {
 	struct session *s = session;
 
 	list_remove(&s->link);
-	list_remove(&s->wait);
+	stop_waiting(s);
 	wheel_stop(&s->timer);
 	if (s->pending) {
-		s->shard->reserved--;
+		s->shard->reserved -= s->reserved;
 		interceptor_cancel(&s->pending->call);
 		free(s->pending);
 	}
 	session_end_subscriptions(s);
+	acks_free(s->acks);
+	transactions_fini(&s->transactions);
 	shard_forget_publisher(s->shard, s);
 	session_forget_receipts(s);
 	outbound_clear(&s->out);
@@ -99,20 +116,33 @@ void session_on_close(void *session)
 
 /* --- out ------------------------------------------------------------------ */
 
-void session_queue(struct session *s, struct wire *wire, struct subscription *subscription)
+void session_queue(
+	struct session *s, struct wire *wire, struct subscription *subscription, uint64_t ack)
 {
-	outbound_push(&s->out, wire, subscription, clock_ms());
+	outbound_push_acked(&s->out, wire, subscription, ack, clock_ms());
 	conn_want_room(s->conn);
 	if (s->out.count == 1 && conn_is_blocked(s->conn))
 		session_rearm(s); /* its age counts from now on */
 }
 
+/* What waits for the client's acknowledgements is as much a burden as what waits for its socket. */
+static size_t queued_bytes(const struct session *s)
+{
+	return s->out.bytes + (s->acks ? s->acks->waiting_bytes : 0);
+}
+
 void session_close_slow(struct session *s)
 {
+	size_t unacked = s->acks ? s->acks->waiting_count : 0;
+
 	stats_add(&s->shard->stats.slow_closed, 1);
-	log_info("session.slow", LOG_U64("session", s->id), LOG_U64("queued_bytes", s->out.bytes),
-		LOG_U64("queued_messages", s->out.count));
+	log_info("session.slow", LOG_U64("session", s->id),
+		LOG_U64("queued_bytes", queued_bytes(s)),
+		LOG_U64("queued_messages", s->out.count + unacked),
+		LOG_U64("held_for_acks", unacked));
 	outbound_clear(&s->out);
+	if (s->acks)
+		acks_drop_waiting(s->acks);
 	session_forget_receipts(s);
 	session_finish(
 		s, CONN_CLOSE_SLOW, "Failed to send message within the configured send limit", 0);
@@ -121,9 +151,9 @@ void session_close_slow(struct session *s)
 /* What this very turn has queued is no sign of a slow client: it is let out first. */
 bool session_is_full(struct session *s)
 {
-	if (s->out.bytes >= config_of(s)->limits_queue && !conn_is_blocked(s->conn))
+	if (queued_bytes(s) >= config_of(s)->limits_queue && !conn_is_blocked(s->conn))
 		conn_room_now(s->conn);
-	return s->out.bytes >= config_of(s)->limits_queue;
+	return queued_bytes(s) >= config_of(s)->limits_queue;
 }
 
 void session_push(struct session *s, struct wire *wire, struct subscription *subscription)
@@ -137,7 +167,7 @@ void session_push(struct session *s, struct wire *wire, struct subscription *sub
 		session_close_slow(s);
 		return;
 	}
-	session_queue(s, wire, subscription);
+	session_queue(s, wire, subscription, 0);
 }
 
 void session_on_room(void *session)
@@ -295,7 +325,7 @@ static void on_verdict(void *owner, struct interceptor_call *call, enum intercep
 	struct pending *p = container_of(call, struct pending, call);
 
 	s->pending = NULL;
-	s->shard->reserved--;
+	s->shard->reserved -= s->reserved;
 	if (s->state == SESSION_CLOSING) {
 		principal_free(call->identified); /* the node is going down meanwhile */
 		call->identified = NULL;
@@ -334,7 +364,8 @@ static void intercept(struct session *s, const struct stomp_frame *frame)
 		break;
 	case INTERCEPTOR_LATER:
 		s->pending = p;
-		s->shard->reserved++;
+		s->reserved = publishes_most(s);
+		s->shard->reserved += s->reserved;
 		conn_pause(s->conn);
 		return;
 	}
@@ -346,10 +377,16 @@ bool session_is_held(const struct session *s)
 	return s->pending || !list_is_empty(&s->wait);
 }
 
+static bool lacks_credit(const struct session *s)
+{
+	size_t publishes = publishes_most(s);
+
+	return publishes > 1 ? !shard_has_room(s->shard, publishes) : !shard_has_credit(s->shard);
+}
+
 static bool must_wait(const struct session *s)
 {
-	return s->pending || !shard_has_credit(s->shard) ||
-	       s->receipt_count >= config_of(s)->limits_receipts ||
+	return s->pending || lacks_credit(s) || s->receipt_count >= config_of(s)->limits_receipts ||
 	       s->receipt_bytes >= config_of(s)->limits_queue;
 }
 
@@ -358,6 +395,8 @@ static void wait_for_credit(struct session *s)
 	if (session_is_held(s))
 		return;
 	list_push(&s->shard->waiting, &s->wait);
+	s->is_large = publishes_most(s) > 1;
+	s->shard->large_waiting += s->is_large;
 	conn_pause(s->conn);
 }
 
@@ -449,9 +488,11 @@ void session_go_on(struct session *s)
 {
 	struct buf held;
 
-	if (s->state != SESSION_CLOSING && must_wait(s))
+	if (s->state != SESSION_CLOSING && must_wait(s)) {
+		wait_for_credit(s);
 		return;
-	list_remove(&s->wait);
+	}
+	stop_waiting(s);
 	read_frames(s);
 	if (session_is_held(s))
 		return;

@@ -7,10 +7,12 @@
 #include "base/wheel.h"
 #include "broker/inbound.h"
 #include "broker/outbound.h"
+#include "broker/transaction.h"
 #include "redis/bus.h"
 #include "stomp/heartbeat.h"
 #include "stomp/version.h"
 
+struct acks;
 struct conn;
 struct pending;
 struct principal;
@@ -41,12 +43,16 @@ struct session {
 	struct stomp_beats beats;
 	struct stomp_parser *parser; /* from the shard's pool; NULL while nothing is unread */
 	struct pending *pending;     /* a frame that an interceptor will answer later; owned */
+	uint64_t reserved;           /* publishes that it may become */
+	bool is_large;               /* waits for more than one; see shard->large_waiting */
 	struct buf held;             /* bytes that came meanwhile */
 
 	struct principal *principal; /* owned; NULL: anonymous */
 	char *kept_token;            /* owned; from the opening request, until CONNECT */
 	struct subscription *subscriptions;
 	size_t subscription_count;
+	struct acks *acks; /* owned; NULL while no subscription is acknowledged */
+	struct transactions transactions;
 	struct list
 		receipts; /* struct receipt.link, oldest first: those that may not be sent yet */
 	size_t receipt_count;
@@ -78,6 +84,10 @@ void session_on_close(void *session);
 /* Queues a frame; takes one reference of `wire`. A client that does not read is closed here. */
 void session_push(struct session *s, struct wire *wire, struct subscription *subscription);
 
+/* The same for a MESSAGE that the client will acknowledge; `id` is its message-id. */
+void session_deliver(
+	struct session *s, struct wire *wire, struct subscription *subscription, const char *id);
+
 /* Is its next frame kept back, and the connection not read? */
 bool session_is_held(const struct session *s);
 
@@ -97,6 +107,7 @@ struct receipt {
 	struct list owed; /* in shard->owed, in the order of `publish`; alone once answered */
 	struct session *session;
 	uint64_t publish; /* sent when the bus has answered this publish; see shard_publish() */
+	uint64_t first;   /* of several that the same frame has published; else the same */
 	struct span id;   /* in the same block */
 };
 
@@ -108,7 +119,7 @@ void session_go_away(struct session *s);
 
 /*
  * What follows is for the parts of the session only: command.c, reply.c and
- * session_timer.c.
+ * session_*.c.
  */
 
 /* The rules for the commands; each is called with a frame that inbound.c let through. */
@@ -117,6 +128,11 @@ inbound_fn session_send;
 inbound_fn session_subscribe;
 inbound_fn session_unsubscribe;
 inbound_fn session_disconnect;
+inbound_fn session_ack;
+inbound_fn session_nack;
+inbound_fn session_begin;
+inbound_fn session_commit;
+inbound_fn session_abort;
 
 /*
  * ERROR with `message`, maybe `receipt` (at NULL: none), a body with details,
@@ -132,16 +148,41 @@ void session_finish(struct session *s, unsigned code, const char *reason, uint64
 /* Answers the frame's receipt header, if any, once the bus has answered publish number `after`. */
 void session_receipt(struct session *s, const struct stomp_frame *frame, uint64_t after);
 
+/* The same for a frame that becomes `count` publishes, numbered from `first`; 0 for none. */
+void session_receipt_for(
+	struct session *s, const struct stomp_frame *frame, uint64_t first, size_t count);
+
 /*
- * Queues without asking for the state or the limit: for answers. Takes one
+ * Queues without asking for the state or the limit: for answers, and for what
+ * was counted before. `ack` is the ack header of a MESSAGE, 0 for none. Takes one
  * reference of `wire`.
  */
-void session_queue(struct session *s, struct wire *wire, struct subscription *subscription);
+void session_queue(
+	struct session *s, struct wire *wire, struct subscription *subscription, uint64_t ack);
 
 /* Is limits.queue reached, though what could go out at once has gone? */
 bool session_is_full(struct session *s);
 
 void session_forget_receipts(struct session *s);
+
+/* The delivery of that number was answered by ACK, or else by NACK. */
+void session_settle(struct session *s, uint64_t number, bool taken);
+
+/* The subscription ends: nothing more is sent on it. */
+void session_end_deliveries(struct session *s, const struct subscription *subscription);
+
+/*
+ * The open transaction that the frame names, NULL when it names none. False when
+ * there is no such transaction; the client has been told.
+ */
+bool session_find_transaction(
+	struct session *s, const struct stomp_frame *frame, struct transaction **in) MUST_USE;
+
+/* The frame takes effect when the transaction is committed. They answer the client. */
+void session_hold_send(struct session *s, const struct stomp_frame *frame, struct transaction *in,
+	const struct bus_message *m);
+void session_hold_ack(struct session *s, const struct stomp_frame *frame, struct transaction *in,
+	uint64_t number, bool taken);
 
 /* Ends every subscription. */
 void session_end_subscriptions(struct session *s);

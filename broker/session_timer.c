@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "broker/ack.h"
 #include "broker/broker.h"
 #include "broker/session.h"
 #include "broker/wire.h"
@@ -43,14 +44,26 @@ static uint64_t answer_due(const struct session *s)
 	return s->pinged_ms + config_of(s)->liveness_answer_within;
 }
 
-static uint64_t age_due(const struct session *s)
-{
-	return s->out.count == 0 ? UINT64_MAX : s->out.since_ms + config_of(s)->limits_queue_age;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* For the socket, or for acknowledgements. */
+static uint64_t age_due(const struct session *s)
+{
+	uint64_t since = s->out.count == 0 ? UINT64_MAX : s->out.since_ms;
+
+	if (s->acks && s->acks->waiting_count > 0)
+		since = least(since, s->acks->since_ms);
+	return since == UINT64_MAX ? UINT64_MAX : since + config_of(s)->limits_queue_age;
+}
+
+static uint64_t transaction_due(const struct session *s)
+{
+	uint64_t since = transactions_oldest_ms(&s->transactions);
+
+	return since == UINT64_MAX ? UINT64_MAX : since + config_of(s)->limits_transaction_time;
 }
 
 static uint64_t next_due(const struct session *s, uint64_t now)
@@ -59,8 +72,8 @@ static uint64_t next_due(const struct session *s, uint64_t now)
 	case SESSION_OPEN:
 		return s->opened_ms + config_of(s)->limits_connect_time;
 	case SESSION_CONNECTED:
-		return least(
-			least(beat_due(s), age_due(s)), s->pinged_ms ? answer_due(s) : ping_due(s));
+		return least(least(beat_due(s), least(age_due(s), transaction_due(s))),
+			s->pinged_ms ? answer_due(s) : ping_due(s));
 	case SESSION_CLOSING:
 		if (s->close_sent)
 			return UINT64_MAX;
@@ -127,6 +140,14 @@ static void look_at_connected(struct session *s, uint64_t now)
 {
 	if (now >= age_due(s)) {
 		session_close_slow(s);
+		return;
+	}
+	if (session_is_held(s))
+		transactions_touch(&s->transactions, now); /* its frames are not read */
+	if (now >= transaction_due(s)) {
+		session_fail(s, (struct span){ NULL, 0 }, "Transaction idle for too long",
+			"limits.transaction_time is %llu ms",
+			(unsigned long long)config_of(s)->limits_transaction_time);
 		return;
 	}
 	if (look_for_life(s, now))

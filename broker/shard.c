@@ -27,12 +27,17 @@ static bool is_hub_here(const struct shard *s)
 	return s->index == 0;
 }
 
-bool shard_has_credit(const struct shard *s)
+bool shard_has_room(const struct shard *s, size_t publishes)
 {
-	if (s->published - s->answered + s->reserved >= OUTBOX_SLOTS ||
+	if (s->published - s->answered + s->reserved + publishes > OUTBOX_SLOTS ||
 		s->credit_bytes >= s->broker->config->limits_backlog)
 		return false;
 	return !is_hub_here(s) || !hub_is_congested(s->broker->hub);
+}
+
+bool shard_has_credit(const struct shard *s)
+{
+	return s->large_waiting == 0 && shard_has_room(s, 1);
 }
 
 static struct span key_of(const uint64_t *id)
@@ -42,14 +47,17 @@ static struct span key_of(const uint64_t *id)
 
 void shard_publish(struct shard *s, const struct bus_message *content, struct session *from)
 {
-	struct publish *p = publish_new(content, !is_hub_here(s));
+	shard_hand_over(s, publish_new(content, !is_hub_here(s)), from);
+}
 
+void shard_hand_over(struct shard *s, struct publish *p, struct session *from)
+{
 	if (from->last_publish == 0)
 		map_put(&s->publishers, key_of(&from->id), from);
 	from->last_publish = ++s->published;
 	p->shard = s->index;
 	p->session = from->id;
-	p->bytes += content->body.len;
+	p->bytes += p->content.body.len;
 	s->credit_bytes += p->bytes;
 	if (is_hub_here(s)) {
 		hub_publish(s->broker->hub, p);
@@ -104,7 +112,10 @@ void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id
 
 		if (!*wire)
 			*wire = wire_message(m, span_of(id), session->version, &s->scratch);
-		session_push(session, wire_ref(*wire), subscription);
+		if (subscription->ack == SUBSCRIPTION_AUTO)
+			session_push(session, wire_ref(*wire), subscription);
+		else
+			session_deliver(session, wire_ref(*wire), subscription, id);
 	}
 	for (size_t i = 0; i < countof(wires); i++)
 		wire_unref(wires[i]);
@@ -243,7 +254,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int events)
 
 	(void)loop;
 	(void)events;
-	if (list_is_empty(&s->waiting) || !shard_has_credit(s))
+	if (list_is_empty(&s->waiting) || (s->large_waiting == 0 && !shard_has_credit(s)))
 		return;
 	list_take(&ready, &s->waiting);
 	while (!list_is_empty(&ready)) {

@@ -65,10 +65,11 @@ struct shard {
 	struct ring outbox;         /* to the hub: struct publish */
 	uint64_t published;         /* publishes handed to the hub since the start */
 	uint64_t answered;          /* of those, how many have come back; always in order */
-	uint64_t reserved;          /* frames that interceptors still look at: maybe publishes */
-	size_t credit_bytes;        /* of those that have not */
-	bool stopping;              /* leaves when its sessions have gone */
-	unsigned ticks_alone;       /* of the hub's shard, with nothing left to do */
+	uint64_t reserved;      /* publishes that frames may become which interceptors look at */
+	unsigned large_waiting; /* of those who wait: who needs room for more than one publish */
+	size_t credit_bytes;    /* of those that have not */
+	bool stopping;          /* leaves when its sessions have gone */
+	unsigned ticks_alone;   /* of the hub's shard, with nothing left to do */
 	_Atomic uint64_t ticked_ms; /* proof of life for /health */
 	_Atomic unsigned session_count;
 	_Atomic unsigned request_count; /* HTTP requests under way, as of the last tick */
@@ -91,12 +92,18 @@ void shard_wake(struct shard *s);
 /* May another SEND be handed to the hub now? Sessions that may not, wait. */
 bool shard_has_credit(const struct shard *s);
 
+/* The same for several at once, for which those wait who need one only. */
+bool shard_has_room(const struct shard *s, size_t publishes);
+
 /*
  * Hands a SEND of a session over; `content` is borrowed. Publishes are
  * numbered from 1 for each shard and answered in that order; s->published + 1 is
  * the number that this one gets, and it may be answered before this returns.
  */
 void shard_publish(struct shard *s, const struct bus_message *content, struct session *from);
+
+/* The same for a publish that holds a copy of its content; takes it. */
+void shard_hand_over(struct shard *s, struct publish *p, struct session *from);
 
 /* The session is going: nobody is to be told of its publishes. */
 void shard_forget_publisher(struct shard *s, const struct session *session);

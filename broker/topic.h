@@ -14,6 +14,13 @@
 struct session;
 struct topic;
 
+/* How its messages are acknowledged. */
+enum subscription_ack {
+	SUBSCRIPTION_AUTO,       /* not at all */
+	SUBSCRIPTION_CLIENT,     /* with all before it */
+	SUBSCRIPTION_INDIVIDUAL, /* each for itself */
+};
+
 /*
  * One SUBSCRIBE. Counted: messages that wait in a client's queue keep the
  * subscription's line after it has ended.
@@ -26,8 +33,9 @@ struct subscription {
 	struct subscription *next; /* of the session; kept by session.c */
 	uint32_t id_len;
 	uint32_t line_len; /* 0: STOMP 1.0 without an id */
-	char *line;        /* "subscription:<escaped id>\n"; behind the id in the same block */
-	char id[];         /* as the client gave it */
+	enum subscription_ack ack;
+	char *line; /* "subscription:<escaped id>\n"; behind the id in the same block */
+	char id[];  /* as the client gave it */
 };
 
 struct topic {

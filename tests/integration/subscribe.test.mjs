@@ -274,23 +274,4 @@ describe('SUBSCRIBE and UNSUBSCRIBE', () => {
 		await client.ask('SEND', { destination: '/pub/n4' }, 'heard');
 		assert.equal((await client.message()).body, 'heard');
 	});
-
-	/* Acknowledgements and transactions are not there yet, and say so. */
-	for (const command of ['ACK', 'NACK', 'BEGIN', 'COMMIT', 'ABORT']) {
-		it(`${command} is refused as not supported`, () =>
-			assertRefused(
-				command,
-				{ id: '1', transaction: 't', 'message-id': '1', subscription: '0' },
-				/not supported/i,
-			));
-	}
-
-	for (const ack of ['client', 'client-individual']) {
-		it(`SUBSCRIBE with ack:${ack} is refused as not supported`, () =>
-			assertRefused(
-				'SUBSCRIBE',
-				{ id: '0', destination: '/sub/x', ack },
-				/not supported/i,
-			));
-	}
 });

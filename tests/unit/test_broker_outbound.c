@@ -113,6 +113,29 @@ START_TEST(line_goes_into_the_gap)
 }
 END_TEST
 
+/* An ack header is written for one receiver alone; the bytes stay shared. */
+START_TEST(ack_line)
+{
+	const struct bus_message m = { SPAN("/sub/a"), SPAN("x/y"), NULL, 0, SPAN("hi"), true };
+	struct buf scratch = { NULL, 0, 0 };
+	struct wire *w = wire_message(&m, SPAN("n-1"), STOMP_VERSION_1_2, &scratch);
+
+	c.room = 10;
+	outbound_push_acked(&o, wire_ref(w), s, UINT64_MAX, 0);
+	outbound_push(&o, wire_ref(w), s, 0);
+	ck_assert(outbound_write(&o, &c, 0));
+	ck_assert(span_eq(buf_span(&c.written),
+		SPAN("MESSAGE\ndestination:/sub/a\ncontent-type:x/y\nsubscription:7\n"
+		     "ack:18446744073709551615\nmessage-id:n-1\ncontent-length:2\n\nhi\0"
+		     "MESSAGE\ndestination:/sub/a\ncontent-type:x/y\nsubscription:7\n"
+		     "message-id:n-1\ncontent-length:2\n\nhi\0")));
+	ck_assert_uint_eq(w->refs, 1);
+	check_empty();
+	wire_unref(w);
+	buf_fini(&scratch);
+}
+END_TEST
+
 START_TEST(text_and_binary)
 {
 	c.room = 10;
@@ -247,6 +270,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, empty);
 	tcase_add_test(tc, line_goes_into_the_gap);
+	tcase_add_test(tc, ack_line);
 	tcase_add_test(tc, text_and_binary);
 	tcase_add_test(tc, goes_on_where_it_stopped);
 	tcase_add_test(tc, since);

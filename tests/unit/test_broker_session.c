@@ -4,6 +4,7 @@
  * answers when the test wants it to.
  */
 #include "base/clock.h"
+#include "broker/ack.h"
 #include "broker/broker.h"
 #include "broker/hub.h"
 #include "broker/session.h"
@@ -176,6 +177,27 @@ START_TEST(later_holds_back_what_follows)
 }
 END_TEST
 
+START_TEST(later_may_find_no_credit)
+{
+	struct shard *shard = &broker.shards[0];
+
+	connect_both();
+	say(1, "SUBSCRIBE\nid:0\ndestination:/sub/b\n\n\0");
+	ask_about = "slow";
+	say(0, "SEND\ndestination:/pub/slow\n\nfirst\0SEND\ndestination:/pub/b\n\nsecond\0");
+	shard->reserved += OUTBOX_SLOTS;
+	answer(INTERCEPTOR_ALLOW);
+	turn();
+	ck_assert_uint_eq(heard(1, "second"), 0);
+	ck_assert(!list_is_empty(&sessions[0]->wait));
+	shard->reserved -= OUTBOX_SLOTS;
+	session_go_on(sessions[0]);
+	turn();
+	ck_assert_uint_eq(heard(1, "second"), 1);
+	ck_assert(!wires[0].paused);
+}
+END_TEST
+
 START_TEST(later_may_deny)
 {
 	connect_both();
@@ -274,6 +296,143 @@ START_TEST(a_held_client_is_not_taken_for_dead)
 }
 END_TEST
 
+/* A transaction goes over in one go, or not yet; meanwhile nobody takes its room. */
+START_TEST(a_commit_waits_for_room_for_all)
+{
+	struct shard *shard = &broker.shards[0];
+
+	connect_both();
+	say(1, "SUBSCRIBE\nid:0\ndestination:/sub/a\n\n\0");
+	say(0, "BEGIN\ntransaction:t\n\n\0");
+	say(0, "SEND\ndestination:/pub/a\ntransaction:t\n\none\0");
+	say(0, "SEND\ndestination:/pub/a\ntransaction:t\n\ntwo\0");
+	shard->reserved = OUTBOX_SLOTS - 2;
+	say(0, "COMMIT\ntransaction:t\nreceipt:c\n\n\0");
+	say(1, "SEND\ndestination:/pub/a\n\nbehind\0"); /* there is room for this one alone */
+	ck_assert_uint_eq(heard(1, "MESSAGE"), 0);
+	ck_assert_uint_eq(shard->large_waiting, 1);
+	shard->reserved--;
+	session_go_on(sessions[1]);
+	turn();
+	ck_assert_uint_eq(heard(1, "MESSAGE"), 0);
+	session_go_on(sessions[0]);
+	session_go_on(sessions[1]);
+	turn();
+	ck_assert_uint_lt(place_of(1, "one"), place_of(1, "two"));
+	ck_assert_uint_lt(place_of(1, "two"), place_of(1, "behind"));
+	ck_assert_uint_eq(heard(0, "receipt-id:c"), 1);
+	ck_assert_uint_eq(shard->large_waiting, 0);
+	shard->reserved = 0;
+}
+END_TEST
+
+START_TEST(a_commit_that_waited_ends_with_its_client)
+{
+	struct shard *shard = &broker.shards[0];
+
+	connect_both();
+	say(1, "SUBSCRIBE\nid:0\ndestination:/sub/a\n\n\0");
+	say(0, "BEGIN\ntransaction:t\n\n\0");
+	say(0, "SEND\ndestination:/pub/a\ntransaction:t\n\none\0");
+	shard->reserved = OUTBOX_SLOTS;
+	say(0, "COMMIT\ntransaction:t\n\n\0");
+	ck_assert_uint_eq(shard->large_waiting, 1);
+	close_session(0);
+	ck_assert_uint_eq(shard->large_waiting, 0);
+	shard->reserved = 0;
+	turn();
+	ck_assert_uint_eq(heard(1, "MESSAGE"), 0);
+}
+END_TEST
+
+/* Until the interceptor has answered, its room is kept, and given back. */
+START_TEST(later_keeps_room_for_a_transaction)
+{
+	struct shard *shard = &broker.shards[0];
+
+	connect_both();
+	say(0, "BEGIN\ntransaction:t\n\n\0SEND\ndestination:/pub/a\ntransaction:t\n\none\0");
+	ask_about = "slow";
+	say(0, "SEND\ndestination:/pub/slow\ntransaction:t\n\ntwo\0");
+	ck_assert_uint_eq(shard->reserved, 2);
+	answer(INTERCEPTOR_ALLOW);
+	ck_assert_uint_eq(shard->reserved, 0);
+	say(0, "SEND\ndestination:/pub/slow\ntransaction:t\n\nthree\0");
+	ck_assert_uint_eq(shard->reserved, 3);
+	close_session(0);
+	ck_assert_uint_eq(shard->reserved, 0);
+}
+END_TEST
+
+/* Held frames pass the interceptors when they come, not when they are committed. */
+START_TEST(a_denied_frame_is_not_held)
+{
+	connect_both();
+	say(1, "SUBSCRIBE\nid:0\ndestination:/sub/slow\n\n\0");
+	ask_about = "slow";
+	say(0, "BEGIN\ntransaction:t\n\n\0SEND\ndestination:/pub/slow\ntransaction:t\n\nx\0");
+	answer(INTERCEPTOR_DENY);
+	turn();
+	ck_assert_uint_eq(wires[0].closed, 1002);
+	ck_assert_uint_eq(heard(1, "MESSAGE"), 0);
+}
+END_TEST
+
+START_TEST(a_transaction_may_not_rest_for_ever)
+{
+	uint64_t now = clock_ms();
+
+	connect_both();
+	say(0, "BEGIN\ntransaction:t\n\n\0");
+	transactions_touch(&sessions[0]->transactions, now - config.limits_transaction_time - 1);
+	session_rearm(sessions[0]);
+	wheel_advance(&broker.shards[0].wheel, now + 1000);
+	turn();
+	ck_assert_uint_eq(heard(0, "ERROR\nmessage:Transaction idle for too long"), 1);
+	ck_assert_uint_eq(wires[0].closed, 1002);
+	ck_assert_uint_eq(wires[1].closed, 0);
+}
+END_TEST
+
+/* What waits for acknowledgements has an age, like what waits for the socket. */
+START_TEST(a_client_that_does_not_acknowledge_is_slow)
+{
+	uint64_t now = clock_ms();
+
+	config.limits_unacked = 1;
+	connect_both();
+	say(1, "SUBSCRIBE\nid:0\ndestination:/sub/a\nack:client\n\n\0");
+	say(0, "SEND\ndestination:/pub/a\n\none\0SEND\ndestination:/pub/a\n\ntwo\0");
+	turn();
+	ck_assert_uint_eq(heard(1, "ack:1\nmessage-id:"), 1);
+	ck_assert_uint_eq(heard(1, "two"), 0);
+	sessions[1]->acks->since_ms = now - config.limits_queue_age - 1;
+	session_rearm(sessions[1]);
+	wheel_advance(&broker.shards[0].wheel, now + 1000);
+	ck_assert_uint_eq(wires[1].closed, 4500);
+}
+END_TEST
+
+START_TEST(unacknowledged_bytes_are_limited)
+{
+	static char frame[16 * 1024];
+	size_t len = (size_t)snprintf(frame, sizeof(frame), "SEND\ndestination:/pub/a\n\n");
+
+	config.limits_unacked = 1;
+	connect_both();
+	say(1, "SUBSCRIBE\nid:0\ndestination:/sub/a\nack:client\n\n\0");
+	memset(frame + len, 'x', sizeof(frame) - len - 1);
+	frame[sizeof(frame) - 1] = '\0';
+	for (size_t sent = 0; sent < config.limits_queue + sizeof(frame); sent += sizeof(frame)) {
+		ck_assert_uint_eq(wires[1].closed, 0);
+		say_span(0, (struct span){ frame, sizeof(frame) });
+	}
+	say_span(0, (struct span){ frame, sizeof(frame) });
+	ck_assert_uint_eq(wires[1].closed, 4500);
+	ck_assert_uint_eq(sessions[1]->acks->waiting_bytes, 0);
+}
+END_TEST
+
 START_TEST(an_idle_session_holds_no_parser)
 {
 	connect_both();
@@ -339,12 +498,20 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_send_reaches_subscribers);
 	tcase_add_test(tc, later_holds_back_what_follows);
+	tcase_add_test(tc, later_may_find_no_credit);
 	tcase_add_test(tc, later_may_deny);
 	tcase_add_test(tc, a_closed_client_takes_its_question_along);
 	tcase_add_test(tc, an_answer_after_going_away_does_nothing);
 	tcase_add_test(tc, a_client_that_does_not_read_is_closed_alone);
 	tcase_add_test(tc, receipts_keep_the_order_of_their_frames);
 	tcase_add_test(tc, a_held_client_is_not_taken_for_dead);
+	tcase_add_test(tc, a_commit_waits_for_room_for_all);
+	tcase_add_test(tc, a_commit_that_waited_ends_with_its_client);
+	tcase_add_test(tc, later_keeps_room_for_a_transaction);
+	tcase_add_test(tc, a_denied_frame_is_not_held);
+	tcase_add_test(tc, a_transaction_may_not_rest_for_ever);
+	tcase_add_test(tc, a_client_that_does_not_acknowledge_is_slow);
+	tcase_add_test(tc, unacknowledged_bytes_are_limited);
 	tcase_add_test(tc, an_idle_session_holds_no_parser);
 	tcase_add_test(tc, a_beat_that_found_no_room_is_made_up_for);
 	tcase_add_test(tc, silence_is_answered_with_a_ping_and_then_the_end);

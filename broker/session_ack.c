@@ -1,0 +1,104 @@
+/*
+ * Messages of subscriptions with ack:client or ack:client-individual, and what
+ * the client answers to them (STOMP 1.2, "ACK", "NACK").
+ */
+#include "base/clock.h"
+#include "broker/ack.h"
+#include "broker/broker.h"
+#include "broker/session.h"
+#include "broker/topic.h"
+#include "broker/wire.h"
+
+/* They were counted against limits.queue while they waited: it is not asked again. */
+static void hand_out(struct session *s)
+{
+	const struct delivery *d;
+	struct wire *wire;
+
+	while (s->state != SESSION_CLOSING && (d = acks_pull(s->acks, &wire, clock_ms())))
+		session_queue(
+			s, wire, d->subscription, s->version >= STOMP_VERSION_1_2 ? d->number : 0);
+}
+
+void session_deliver(
+	struct session *s, struct wire *wire, struct subscription *subscription, const char *id)
+{
+	if (s->state == SESSION_CLOSING) {
+		wire_unref(wire);
+		return;
+	}
+	if (session_is_full(s)) {
+		wire_unref(wire);
+		session_close_slow(s);
+		return;
+	}
+	acks_push(s->acks, wire, subscription, id, clock_ms());
+	hand_out(s);
+	if (s->acks->waiting_count == 1)
+		session_rearm(s); /* its age counts from now on */
+}
+
+void session_settle(struct session *s, uint64_t number, bool taken)
+{
+	struct stats *stats = &s->shard->stats;
+	size_t count = acks_settle(s->acks, number);
+
+	stats_add(taken ? &stats->messages_acked : &stats->messages_nacked, count);
+	hand_out(s);
+}
+
+void session_end_deliveries(struct session *s, const struct subscription *subscription)
+{
+	acks_end(s->acks, subscription);
+	hand_out(s); /* others may have waited for its place */
+}
+
+static const struct delivery *find(const struct session *s, const struct stomp_frame *frame)
+{
+	struct span id = { NULL, 0 }, subscription = { NULL, 0 };
+
+	if (!s->acks)
+		return NULL;
+	if (s->version >= STOMP_VERSION_1_2) {
+		(void)stomp_frame_header(frame, SPAN("id"), &id);
+		return acks_by_number(s->acks, id);
+	}
+	(void)stomp_frame_header(frame, SPAN("message-id"), &id);
+	(void)stomp_frame_header(frame, SPAN("subscription"), &subscription);
+	return acks_by_message(s->acks, id, subscription);
+}
+
+static void answer(struct session *s, const struct stomp_frame *frame, bool taken)
+{
+	struct transaction *in;
+	const struct delivery *d;
+
+	if (!session_find_transaction(s, frame, &in))
+		return;
+	d = find(s, frame);
+	if (!d) {
+		struct span receipt = { NULL, 0 };
+
+		(void)stomp_frame_header(frame, SPAN("receipt"), &receipt);
+		session_fail(s, receipt, "Unknown message", "%s names no message that waits for it",
+			stomp_command_name(frame->command));
+		return;
+	}
+	if (in) {
+		session_hold_ack(s, frame, in, d->number, taken);
+		return;
+	}
+	session_settle(s, d->number, taken);
+	session_receipt(s, frame, 0);
+}
+
+void session_ack(struct session *s, const struct stomp_frame *frame)
+{
+	answer(s, frame, true);
+}
+
+/* A topic has nobody else to give the message to: it is counted. */
+void session_nack(struct session *s, const struct stomp_frame *frame)
+{
+	answer(s, frame, false);
+}

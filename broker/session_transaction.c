@@ -1,0 +1,152 @@
+/*
+ * BEGIN, COMMIT, ABORT, and what other commands do in a transaction (STOMP 1.2).
+ * A SEND is checked like any other when it comes; after that nothing about it
+ * can fail but the bus. So COMMIT only has to hand over what is held, in one
+ * go: the shard has room for all of it, or else the COMMIT would not have been
+ * read (see must_wait() in session.c).
+ */
+#include "base/clock.h"
+#include "broker/broker.h"
+#include "broker/session.h"
+#include "broker/transaction.h"
+
+#include <stdlib.h>
+
+static const struct config *config_of(const struct session *s)
+{
+	return s->shard->broker->config;
+}
+
+static struct span header_of(const struct stomp_frame *frame, struct span name)
+{
+	struct span value = { NULL, 0 };
+
+	(void)stomp_frame_header(frame, name, &value);
+	return value;
+}
+
+static void fail_unknown(struct session *s, const struct stomp_frame *frame)
+{
+	session_fail(s, header_of(frame, SPAN("receipt")), "Unknown transaction",
+		"%s names a transaction that is not open", stomp_command_name(frame->command));
+}
+
+bool session_find_transaction(
+	struct session *s, const struct stomp_frame *frame, struct transaction **in)
+{
+	struct span id = header_of(frame, SPAN("transaction"));
+
+	*in = id.at ? transactions_find(&s->transactions, id) : NULL;
+	if (!id.at || *in)
+		return true;
+	fail_unknown(s, frame);
+	return false;
+}
+
+/* Half of limits.backlog at most: a COMMIT comes over the other threads all at once. */
+static size_t bytes_most(const struct session *s)
+{
+	const struct config *c = config_of(s);
+	size_t half = c->limits_backlog / 2;
+
+	return c->limits_transaction_bytes < half ? c->limits_transaction_bytes : half;
+}
+
+static bool check_room(struct session *s, const struct stomp_frame *frame, size_t bytes)
+{
+	struct span receipt = header_of(frame, SPAN("receipt"));
+	size_t most = bytes_most(s);
+
+	if (s->transactions.frames >= config_of(s)->limits_transaction_frames) {
+		session_fail(s, receipt, "Transaction too large",
+			"limits.transaction_frames is %zu",
+			(size_t)config_of(s)->limits_transaction_frames);
+		return false;
+	}
+	if (s->transactions.bytes > most || bytes > most - s->transactions.bytes) {
+		session_fail(s, receipt, "Transaction too large",
+			"limits.transaction_bytes, or half of limits.backlog, is %zu bytes", most);
+		return false;
+	}
+	return true;
+}
+
+void session_hold_send(struct session *s, const struct stomp_frame *frame, struct transaction *in,
+	const struct bus_message *m)
+{
+	size_t bytes = transaction_bytes(publish_bytes(m));
+
+	if (!check_room(s, frame, bytes))
+		return;
+	transaction_hold_send(&s->transactions, in, publish_new(m, true), bytes, clock_ms());
+	session_receipt(s, frame, 0);
+}
+
+void session_hold_ack(struct session *s, const struct stomp_frame *frame, struct transaction *in,
+	uint64_t number, bool taken)
+{
+	if (!check_room(s, frame, transaction_bytes(0)))
+		return;
+	transaction_hold_ack(&s->transactions, in, number, taken, clock_ms());
+	session_receipt(s, frame, 0);
+}
+
+void session_begin(struct session *s, const struct stomp_frame *frame)
+{
+	struct span receipt = header_of(frame, SPAN("receipt"));
+	struct span id = header_of(frame, SPAN("transaction"));
+	size_t most = config_of(s)->limits_transactions;
+
+	if (transactions_find(&s->transactions, id)) {
+		session_fail(s, receipt, "Duplicate transaction",
+			"a transaction of that name is open already");
+		return;
+	}
+	if (s->transactions.count >= most) {
+		session_fail(
+			s, receipt, "Too many transactions", "limits.transactions is %zu", most);
+		return;
+	}
+	transactions_begin(&s->transactions, id, clock_ms());
+	session_receipt(s, frame, 0);
+	session_rearm(s); /* it may not rest for too long */
+}
+
+void session_commit(struct session *s, const struct stomp_frame *frame)
+{
+	struct transaction_step *step;
+	struct transaction *in =
+		transactions_find(&s->transactions, header_of(frame, SPAN("transaction")));
+
+	if (!in) {
+		fail_unknown(s, frame);
+		return;
+	}
+	/* From here on a close of this session, which may happen on the way, does not see it. */
+	transactions_take(&s->transactions, in);
+	session_receipt_for(s, frame, s->shard->published + 1, in->sends);
+	while ((step = transaction_next(in))) {
+		if (step->publish) {
+			stats_add(&s->shard->stats.messages_received, 1);
+			shard_hand_over(s->shard, step->publish, s);
+		} else {
+			session_settle(s, step->number, step->taken);
+		}
+		free(step);
+	}
+	transaction_free(in);
+}
+
+void session_abort(struct session *s, const struct stomp_frame *frame)
+{
+	struct transaction *in =
+		transactions_find(&s->transactions, header_of(frame, SPAN("transaction")));
+
+	if (!in) {
+		fail_unknown(s, frame);
+		return;
+	}
+	transactions_take(&s->transactions, in);
+	transaction_free(in);
+	session_receipt(s, frame, 0);
+}
