@@ -207,6 +207,36 @@ static bool read_ack(const struct session *s, struct span word, enum subscriptio
 	return false;
 }
 
+static bool check_pattern(struct session *s, const struct stomp_frame *frame, struct span pattern)
+{
+	const struct config *config = s->shard->broker->config;
+	struct span receipt = header_of(frame, SPAN("receipt"));
+	const char *why = NULL;
+
+	if (!route_allows_pattern(&s->shard->broker->route, pattern)) {
+		fail(s, frame, "Pattern not allowed there",
+			"the destination of SUBSCRIBE holds one of * ? { }; see subscribe.patterns");
+		return false;
+	}
+	if (s->pattern_count >= config->limits_patterns) {
+		session_fail(s, receipt, "Too many patterns", "limits.patterns is %zu",
+			(size_t)config->limits_patterns);
+		return false;
+	}
+	switch (topics_check_pattern(
+		&s->shard->topics, pattern, config->limits_costly_patterns, &why)) {
+	case TOPICS_PATTERN:
+		return true;
+	case TOPICS_NOT_A_PATTERN:
+		fail(s, frame, "Malformed pattern", why);
+		return false;
+	case TOPICS_TOO_COSTLY:
+		fail(s, frame, "Too many patterns", "this node is at limits.costly_patterns");
+		return false;
+	}
+	return false;
+}
+
 static bool check_subscribe(
 	struct session *s, const struct stomp_frame *frame, struct span id, struct span destination)
 {
@@ -224,11 +254,8 @@ static bool check_subscribe(
 				"the destination is under none of prefixes.broker");
 		return false;
 	}
-	if (stomp_pattern_is_special(destination)) {
-		fail(s, frame, "Patterns are not supported",
-			"the destination of SUBSCRIBE holds one of * ? { }");
+	if (stomp_pattern_is_special(destination) && !check_pattern(s, frame, destination))
 		return false;
-	}
 	if (find_subscription(s, id, destination)) {
 		if (!compat_ignores(s, frame, COMPAT_DUPLICATE_SUBSCRIPTION))
 			fail(s, frame, "Duplicate subscription",
@@ -275,6 +302,7 @@ void session_subscribe(struct session *s, const struct stomp_frame *frame)
 	subscription->next = s->subscriptions;
 	s->subscriptions = subscription;
 	s->subscription_count++;
+	s->pattern_count += subscription->topic->node != NULL;
 	session_receipt(s, frame, 0);
 }
 
@@ -303,6 +331,7 @@ void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 	s->subscription_count--;
 	if (subscription->ack != SUBSCRIPTION_AUTO)
 		session_end_deliveries(s, subscription);
+	s->pattern_count -= subscription->topic->node != NULL;
 	subscription_end(&s->shard->topics, subscription);
 	session_receipt(s, frame, 0);
 }
@@ -316,6 +345,7 @@ void session_end_subscriptions(struct session *s)
 		subscription_end(&s->shard->topics, subscription);
 	}
 	s->subscription_count = 0;
+	s->pattern_count = 0;
 }
 
 /* --- DISCONNECT ----------------------------------------------------------- */

@@ -20,6 +20,17 @@ bool route_is_broker(const struct route *r, struct span destination)
 	return false;
 }
 
+bool route_allows_pattern(const struct route *r, struct span pattern)
+{
+	if (tail_of(pattern, "/user").at)
+		return false;
+	for (size_t i = 0; i < r->pattern_count; i++) {
+		if (tail_of(pattern, r->patterns[i]).at)
+			return true;
+	}
+	return false;
+}
+
 enum route_result route_resolve(
 	const struct route *r, struct span from, struct buf *scratch, struct span *to)
 {

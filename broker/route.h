@@ -15,6 +15,8 @@ struct route {
 	const char *const *broker; /* borrowed; at least one */
 	size_t broker_count;
 	bool allow_client_publish;
+	const char *const *patterns; /* borrowed; where patterns may begin */
+	size_t pattern_count;
 };
 
 enum route_result {
@@ -32,6 +34,12 @@ enum route_result route_resolve(
 
 /* Is this a destination under a broker prefix, with something behind it? */
 bool route_is_broker(const struct route *r, struct span destination) MUST_USE;
+
+/*
+ * May clients subscribe to this pattern? What is private (/user) is never
+ * reached by one.
+ */
+bool route_allows_pattern(const struct route *r, struct span pattern) MUST_USE;
 
 /* One of: a slash, no slash at its end, no empty segment, no pattern characters. */
 bool route_check_prefix(const char *prefix, const char **why) MUST_USE;

@@ -53,6 +53,7 @@ struct session {
 	size_t subscription_count;
 	struct acks *acks; /* owned; NULL while no subscription is acknowledged */
 	struct transactions transactions;
+	size_t pattern_count; /* of those */
 	struct list
 		receipts; /* struct receipt.link, oldest first: those that may not be sent yet */
 	size_t receipt_count;

@@ -40,13 +40,16 @@ static bool set_up_routes(struct broker *b, struct config_error *error)
 		return false;
 	}
 	if (!check_prefixes(c, "prefixes.app", &c->prefixes_app, error) ||
-		!check_prefixes(c, "prefixes.broker", &c->prefixes_broker, error))
+		!check_prefixes(c, "prefixes.broker", &c->prefixes_broker, error) ||
+		!check_prefixes(c, "subscribe.patterns", &c->subscribe_patterns, error))
 		return false;
 	b->route = (struct route){
 		.app = texts(&c->prefixes_app),
 		.app_count = c->prefixes_app.count,
 		.broker = texts(&c->prefixes_broker),
 		.broker_count = c->prefixes_broker.count,
+		.patterns = texts(&c->subscribe_patterns),
+		.pattern_count = c->subscribe_patterns.count,
 		.allow_client_publish = c->allow_client_publish,
 	};
 	b->forward.names = &c->headers_forward;

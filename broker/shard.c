@@ -1,5 +1,6 @@
 #include "broker/shard.h"
 
+#include "auth/access.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -95,30 +96,62 @@ void shard_accepted(struct shard *s, struct publish *p)
 	free(p);
 }
 
-void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id)
-{
-	struct wire *wires[STOMP_VERSION_COUNT] = { NULL };
-	const struct topic *topic = topics_find(&s->topics, m->destination);
+/* A message on its way to its subscribers. */
+struct delivery {
+	const struct bus_message *message;
+	const char *id;
+	struct wire *wires[STOMP_VERSION_COUNT]; /* made when the first one needs it */
+	unsigned count;
+};
 
-	stats_add(&s->stats.messages_dispatched, 1);
-	if (!topic)
-		return;
-	stats_add(&s->stats.messages_queued, topic->count);
-	/* Nobody joins or leaves the topic while it is walked: closing takes a turn. */
+/*
+ * The rules were asked about an exact destination when it was subscribed to; what
+ * a pattern would reach, they are asked now.
+ */
+static bool may_hear(const struct session *session, struct span destination)
+{
+	return access_is_allowed(
+		session->shard->broker->access, ACCESS_SUBSCRIBE, destination, session->principal);
+}
+
+/* Nobody joins or leaves the topic while it is walked: closing takes a turn. */
+static void deliver(struct shard *s, struct delivery *d, const struct topic *topic)
+{
 	for (uint32_t i = 0; i < topic->count; i++) {
 		struct subscription *subscription = topic->subscriptions[i];
 		struct session *session = subscription->session;
-		struct wire **wire = &wires[session->version];
+		struct wire **wire = &d->wires[session->version];
 
+		if (topic->node && !may_hear(session, d->message->destination))
+			continue;
 		if (!*wire)
-			*wire = wire_message(m, span_of(id), session->version, &s->scratch);
+			*wire = wire_message(
+				d->message, span_of(d->id), session->version, &s->scratch);
 		if (subscription->ack == SUBSCRIPTION_AUTO)
 			session_push(session, wire_ref(*wire), subscription);
 		else
-			session_deliver(session, wire_ref(*wire), subscription, id);
+			session_deliver(session, wire_ref(*wire), subscription, d->id);
+		d->count++;
 	}
-	for (size_t i = 0; i < countof(wires); i++)
-		wire_unref(wires[i]);
+}
+
+void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id)
+{
+	struct delivery d = { .message = m, .id = id };
+	const struct topic *topic = topics_find(&s->topics, m->destination);
+	struct trie_node *const *found;
+	size_t count = topics_match(&s->topics, m->destination, &found);
+
+	stats_add(&s->stats.messages_dispatched, 1);
+	if (topic)
+		deliver(s, &d, topic);
+	for (size_t i = 0; i < count; i++) {
+		for (topic = trie_value(found[i]); topic; topic = topic->after)
+			deliver(s, &d, topic);
+	}
+	stats_add(&s->stats.messages_queued, d.count);
+	for (size_t i = 0; i < countof(d.wires); i++)
+		wire_unref(d.wires[i]);
 }
 
 static void take_mail(struct shard *s)
@@ -342,7 +375,7 @@ bool shard_init(struct shard *s, struct broker *broker, unsigned index, struct l
 	list_init(&s->waiting);
 	list_init(&s->owed);
 	map_init(&s->publishers);
-	topics_init(&s->topics);
+	topics_init(&s->topics, config->subscribe_separator == 1);
 	wheel_init(&s->wheel, clock_ms());
 	s->beat = wire_new(SPAN("\n"), true);
 	ring_init(&s->inbox, INBOX_SLOTS);

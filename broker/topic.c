@@ -1,19 +1,26 @@
 #include "broker/topic.h"
 
 #include "base/mem.h"
+#include "stomp/pattern.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-void topics_init(struct topics *t)
+void topics_init(struct topics *t, bool dots)
 {
+	*t = (struct topics){ .dots = dots };
 	map_init(&t->by_destination);
+	map_init(&t->by_pattern);
+	trie_init(&t->patterns);
 }
 
 void topics_fini(struct topics *t)
 {
-	assert(t->by_destination.count == 0);
+	assert(t->by_destination.count == 0 && t->by_pattern.count == 0);
 	map_fini(&t->by_destination);
+	map_fini(&t->by_pattern);
+	trie_fini(&t->patterns);
+	buf_fini(&t->scratch);
 }
 
 struct topic *topics_find(const struct topics *t, struct span destination)
@@ -21,9 +28,68 @@ struct topic *topics_find(const struct topics *t, struct span destination)
 	return map_get(&t->by_destination, destination);
 }
 
+/*
+ * The text with slashes between its segments: where dots do that, dots and
+ * slashes change places, and the first segment gets a slash.
+ */
+static struct span slashed(struct topics *t, struct span text)
+{
+	char *at;
+
+	if (!t->dots)
+		return text;
+	t->scratch.len = 0;
+	buf_put_byte(&t->scratch, '/');
+	buf_put(&t->scratch, text);
+	at = t->scratch.at;
+	for (size_t i = 1; i < t->scratch.len; i++) {
+		if (at[i] == '/' || at[i] == '.')
+			at[i] = at[i] == '/' ? '.' : '/';
+	}
+	return buf_span(&t->scratch);
+}
+
+size_t topics_match(struct topics *t, struct span destination, struct trie_node *const **found)
+{
+	if (t->by_pattern.count == 0)
+		return 0;
+	return trie_match(&t->patterns, slashed(t, destination), found);
+}
+
+/* Regular expressions are not read; to take "x:[0-9]+" for a name would match too much. */
+static bool has_expression(struct span pattern)
+{
+	const char *open = memchr(pattern.at, '{', pattern.len);
+
+	return open && memchr(open, ':', pattern.len - (size_t)(open - pattern.at));
+}
+
+enum topics_verdict topics_check_pattern(
+	struct topics *t, struct span pattern, size_t costly_most, const char **why)
+{
+	struct span text = slashed(t, pattern);
+	struct stomp_pattern *p;
+
+	if (map_get(&t->by_pattern, pattern))
+		return TOPICS_PATTERN;
+	if (has_expression(pattern)) {
+		*why = "a {name} takes no expression, and no colon may follow it";
+		return TOPICS_NOT_A_PATTERN;
+	}
+	p = stomp_pattern_new(text, NULL, 0, why);
+	stomp_pattern_free(p);
+	if (!p)
+		return TOPICS_NOT_A_PATTERN;
+	return trie_is_costly(text) && t->costly_count >= costly_most ? TOPICS_TOO_COSTLY
+								      : TOPICS_PATTERN;
+}
+
 static struct topic *topic_of(struct topics *t, struct span destination)
 {
-	struct topic *topic = topics_find(t, destination);
+	bool special = stomp_pattern_is_special(destination);
+	struct map *map = special ? &t->by_pattern : &t->by_destination;
+	struct topic *topic = map_get(map, destination);
+	struct span pattern;
 	char *copy;
 
 	if (topic)
@@ -32,8 +98,41 @@ static struct topic *topic_of(struct topics *t, struct span destination)
 	copy = (char *)(topic + 1);
 	memcpy(copy, destination.at, destination.len);
 	topic->destination = (struct span){ copy, destination.len };
-	map_put(&t->by_destination, topic->destination, topic);
+	map_put(map, topic->destination, topic);
+	if (!special)
+		return topic;
+	pattern = slashed(t, topic->destination);
+	topic->node = trie_add(&t->patterns, pattern);
+	topic->after = trie_value(topic->node);
+	if (topic->after)
+		topic->after->before = topic;
+	trie_set_value(topic->node, topic);
+	topic->costly = trie_is_costly(pattern);
+	t->costly_count += topic->costly;
 	return topic;
+}
+
+/* Takes a pattern's topic out of the tree. */
+static void topic_detach(struct topics *t, struct topic *topic)
+{
+	if (topic->after)
+		topic->after->before = topic->before;
+	if (topic->before)
+		topic->before->after = topic->after;
+	else if (topic->after)
+		trie_set_value(topic->node, topic->after);
+	else
+		trie_remove(&t->patterns, topic->node);
+}
+
+static void topic_free(struct topics *t, struct topic *topic)
+{
+	(void)map_remove(topic->node ? &t->by_pattern : &t->by_destination, topic->destination);
+	if (topic->node)
+		topic_detach(t, topic);
+	t->costly_count -= topic->costly;
+	free(topic->subscriptions);
+	free(topic);
 }
 
 static void topic_add(struct topic *topic, struct subscription *s)
@@ -73,11 +172,8 @@ void subscription_end(struct topics *t, struct subscription *s)
 
 	topic->subscriptions[s->place] = last;
 	last->place = s->place;
-	if (topic->count == 0) {
-		(void)map_remove(&t->by_destination, topic->destination);
-		free(topic->subscriptions);
-		free(topic);
-	}
+	if (topic->count == 0)
+		topic_free(t, topic);
 	s->topic = NULL;
 	s->session = NULL;
 	subscription_unref(s);

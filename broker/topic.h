@@ -1,13 +1,16 @@
 /*
- * Who on this shard has subscribed to what. Destinations are exact; each lookup
- * is one hash, whatever the number of subscriptions.
+ * Who on this shard has subscribed to what. A lookup is one hash for exact
+ * destinations and one walk down a tree for patterns, whatever the number of
+ * subscriptions.
  */
 #ifndef BROKER_TOPIC_H
 #define BROKER_TOPIC_H
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/span.h"
+#include "broker/trie.h"
 
 #include <stdint.h>
 
@@ -39,7 +42,11 @@ struct subscription {
 };
 
 struct topic {
-	struct span destination;             /* in the same block */
+	struct span destination; /* or the pattern; in the same block */
+	struct trie_node *node;  /* NULL: an exact destination */
+	struct topic *before;    /* those of patterns that differ in names alone */
+	struct topic *after;
+	bool costly;                         /* see trie_is_costly() */
 	struct subscription **subscriptions; /* owned; order means nothing */
 	uint32_t count;
 	uint32_t size;
@@ -47,9 +54,21 @@ struct topic {
 
 struct topics {
 	struct map by_destination;
+	struct map by_pattern;
+	struct trie patterns;
+	struct buf scratch;
+	bool dots;           /* segments of patterns stand between dots, not slashes */
+	size_t costly_count; /* of the topics */
 };
 
-void topics_init(struct topics *t);
+enum topics_verdict {
+	TOPICS_PATTERN,
+	TOPICS_NOT_A_PATTERN, /* *why says what is wrong with it, static */
+	TOPICS_TOO_COSTLY,    /* there are costly_most such patterns already */
+};
+
+/* `dots`: what stands between the segments of patterns. */
+void topics_init(struct topics *t, bool dots);
 /* All subscriptions must have ended. */
 void topics_fini(struct topics *t);
 
@@ -57,8 +76,20 @@ void topics_fini(struct topics *t);
 struct topic *topics_find(const struct topics *t, struct span destination);
 
 /*
+ * The patterns that match, each once; trie_value() of each is its struct topic, and
+ * behind that its `after`.
+ * *found is valid until the next call. Exact subscriptions are not among them.
+ */
+size_t topics_match(struct topics *t, struct span destination, struct trie_node *const **found);
+
+/* May somebody subscribe to this pattern? */
+enum topics_verdict topics_check_pattern(
+	struct topics *t, struct span pattern, size_t costly_most, const char **why) MUST_USE;
+
+/*
  * A live subscription with one reference, the session's. `line` is the header
- * line that its messages carry, maybe empty.
+ * line that its messages carry, maybe empty. A destination with a pattern's
+ * characters is a pattern, which topics_check_pattern() has let through.
  */
 struct subscription *subscription_new(struct topics *t, struct session *session,
 	struct span destination, struct span id, struct span line) MUST_USE;

@@ -174,7 +174,7 @@ static const char *split(
  * Matches a segment with * and ?. A ? takes a whole character, and never a part
  * of one that a * has begun: what is left then is not valid UTF-8.
  */
-static bool glob(struct span pattern, struct span text)
+bool stomp_pattern_glob(struct span pattern, struct span text)
 {
 	size_t p = 0, t = 0;
 	size_t star = 0;  /* behind the last *; 0: none yet */
@@ -225,7 +225,7 @@ static bool match_segment(const struct segment *segment, struct span text,
 	case KIND_TEXT:
 		return span_eq(segment->text, text);
 	case KIND_GLOB:
-		return glob(segment->text, text);
+		return stomp_pattern_glob(segment->text, text);
 	case KIND_CAPTURE:
 		return text.len > 0;
 	case KIND_GIVEN:

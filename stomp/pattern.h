@@ -58,6 +58,9 @@ bool stomp_pattern_match(const struct stomp_pattern *p, struct span destination,
 	const struct stomp_binding *given, size_t given_count,
 	struct stomp_captures *captures) MUST_USE;
 
+/* Does one segment with * and ? match one segment of a destination? In linear steps per *. */
+bool stomp_pattern_glob(struct span pattern, struct span text) MUST_USE;
+
 /* Does the text hold a pattern's special characters: * ? { } ? */
 bool stomp_pattern_is_special(struct span text);
 

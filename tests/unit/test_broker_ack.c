@@ -27,7 +27,7 @@ static struct subscription *subscribe(const char *id, enum subscription_ack ack)
 
 static void set_up(void)
 {
-	topics_init(&topics);
+	topics_init(&topics, false);
 	client = subscribe("c", SUBSCRIPTION_CLIENT);
 	single = subscribe("i", SUBSCRIPTION_INDIVIDUAL);
 	a = acks_new(WINDOW);

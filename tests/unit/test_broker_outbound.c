@@ -37,7 +37,7 @@ bool conn_put(struct conn *conn, const struct span *parts, size_t count, bool te
 
 static void set_up(void)
 {
-	topics_init(&topics);
+	topics_init(&topics, false);
 	s = subscription_new(&topics, NULL, SPAN("/sub/a"), SPAN("7"), SPAN("subscription:7\n"));
 	outbound_init(&o);
 }

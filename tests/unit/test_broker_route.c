@@ -2,6 +2,7 @@
 #include "broker/route.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const app[] = { "/pub", "/app/v1" };
@@ -52,8 +53,31 @@ static const struct {
 
 static struct route route_of(bool allow_client_publish)
 {
-	return (struct route){ app, countof(app), broker, countof(broker), allow_client_publish };
+	return (struct route){ .app = app,
+		.app_count = countof(app),
+		.broker = broker,
+		.broker_count = countof(broker),
+		.patterns = broker,
+		.pattern_count = 1,
+		.allow_client_publish = allow_client_publish };
 }
+
+START_TEST(patterns_by_prefix)
+{
+	struct route r = route_of(true);
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s/**", broker[0]);
+	ck_assert(route_allows_pattern(&r, span_of(text)));
+	snprintf(text, sizeof(text), "%s**", broker[0]);
+	ck_assert(!route_allows_pattern(&r, span_of(text)));
+	snprintf(text, sizeof(text), "%s/**", broker[1]);
+	ck_assert(!route_allows_pattern(&r, span_of(text)));
+	ck_assert(!route_allows_pattern(&r, SPAN("/**")));
+	r.patterns = (const char *const[]){ "/user" };
+	ck_assert(!route_allows_pattern(&r, SPAN("/user/**")));
+}
+END_TEST
 
 START_TEST(resolves)
 {
@@ -105,7 +129,11 @@ END_TEST
 
 START_TEST(no_app_prefix_at_all)
 {
-	const struct route r = { NULL, 0, broker, 1, true };
+	const struct route r = { .app = NULL,
+		.app_count = 0,
+		.broker = broker,
+		.broker_count = 1,
+		.allow_client_publish = true };
 	struct buf scratch = { NULL, 0, 0 };
 	struct span to;
 
@@ -156,6 +184,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_test(tc, patterns_by_prefix);
 	tcase_add_loop_test(tc, resolves, 0, (int)countof(rows));
 	tcase_add_loop_test(tc, resolves_strictly, 0, (int)countof(rows));
 	tcase_add_test(tc, reads_no_further);

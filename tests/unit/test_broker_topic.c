@@ -22,7 +22,7 @@ static struct session *session_of(size_t i)
 
 static void set_up(void)
 {
-	topics_init(&t);
+	topics_init(&t, false);
 }
 
 static void tear_down(void)
@@ -192,6 +192,136 @@ START_TEST(many_come_and_go)
 }
 END_TEST
 
+/* --- patterns ------------------------------------------------------------- */
+
+/* How many patterns a destination finds. */
+static size_t reached(struct span destination)
+{
+	struct trie_node *const *found;
+	size_t nodes = topics_match(&t, destination, &found), count = 0;
+
+	for (size_t i = 0; i < nodes; i++) {
+		for (const struct topic *at = trie_value(found[i]); at; at = at->after)
+			count += at->count;
+	}
+	return count;
+}
+
+/* Spring's own answers, but for the expression and what needs a dot. */
+static const struct {
+	const char *pattern;
+	const char *destination;
+	bool dots;
+	bool matches;
+} patterns[] = {
+	{ "/sub/*", "/sub/a", false, true },
+	{ "/sub/*", "/sub/a/b", false, false },
+	{ "/sub/**", "/sub/a/b", false, true },
+	{ "/sub/**", "/sub", false, true },
+	{ "/sub/**", "/subway", false, false },
+	{ "/sub/{x}", "/sub/a", false, true },
+	{ "/sub/{x}", "/sub/", false, false },
+	{ "/sub/a?", "/sub/ab", false, true },
+	{ "/sub/a?", "/sub/a", false, false },
+	{ "/sub/a*c/d", "/sub/abc/d", false, true },
+	{ "/sub/*", "/sub/", false, true },
+	{ "/sub/*.b", "/sub/a.b", false, true },
+	{ "/sub/**/z", "/sub/z", false, true },
+	{ "/sub/**/z", "/sub/a/b/z", false, true },
+	{ "/sub/**/z", "/sub/a/b/zz", false, false },
+	{ "/sub/*", "/sub/*", false, true },
+	{ "/sub/*", "/sub/a/", false, false },
+	{ "/sub/ *", "/sub/ a", false, true },
+	{ "/sub/**", "/sub/ a /b", false, true },
+	{ "/sub/**/b/**/c", "/sub/b/b/x/c/c", false, true },
+	{ "/sub/**/**", "/sub/x", false, true },
+	{ "/sub/*", "", false, false },
+	{ "/sub/*", "sub/a", false, false },
+	{ "/sub/room.*", "/sub/room.a", true, true },
+	{ "/sub/room.*", "/sub/room.a/b", true, true },
+	{ "/sub/room.*", "/sub/room.a.b", true, false },
+	{ "/sub/room.**", "/sub/room.a.b", true, true },
+	{ "/sub/room.**", "/sub/room", true, true },
+	{ "/sub/room.**", "/sub/roomy.a", true, false },
+	{ "/sub/{x}.b", "/sub/a.b", true, false },
+	{ "/sub/r.{x}.b", "/sub/r.a.b", true, true },
+};
+
+START_TEST(pattern)
+{
+	struct span text = span_of(patterns[_i].pattern);
+	struct subscription *s;
+	const char *why = NULL;
+	bool is = true;
+
+	t.dots = patterns[_i].dots;
+	is = topics_check_pattern(&t, text, 9, &why) == TOPICS_PATTERN;
+	ck_assert_msg(is || !patterns[_i].matches, "%s: %s", patterns[_i].pattern, why);
+	if (!is)
+		return;
+	s = subscribe(0, text);
+	ck_assert_msg((reached(span_of(patterns[_i].destination)) == 1) == patterns[_i].matches,
+		"%s %s", patterns[_i].pattern, patterns[_i].destination);
+	ck_assert_ptr_null(topics_find(&t, text));
+	subscription_end(&t, s);
+	ck_assert_uint_eq(reached(span_of(patterns[_i].destination)), 0);
+}
+END_TEST
+
+/* {a} and {b} mean the same, and are two topics all the same. */
+START_TEST(names_share_a_place)
+{
+	struct subscription *all[] = {
+		subscribe(0, SPAN("/sub/{a}/x")),
+		subscribe(1, SPAN("/sub/{b}/x")),
+		subscribe(2, SPAN("/sub/{c}/x")),
+		subscribe(3, SPAN("/sub/{b}/x")),
+	};
+	static const size_t order[] = { 1, 2, 0, 3 };
+
+	for (size_t i = 0; i < countof(order); i++) {
+		ck_assert_uint_eq(reached(SPAN("/sub/q/x")), countof(order) - i);
+		subscription_end(&t, all[order[i]]);
+	}
+	ck_assert_uint_eq(reached(SPAN("/sub/q/x")), 0);
+	ck_assert_ptr_null(t.patterns.root);
+}
+END_TEST
+
+START_TEST(what_is_no_pattern)
+{
+	static const char *const texts[] = { "/sub/{x:[0-9]+}", "/sub/{x", "/sub/a**",
+		"/sub/${user}", "/sub/}", "/sub/**/**/**/**/**" };
+	const char *why;
+
+	for (size_t i = 0; i < countof(texts); i++) {
+		why = NULL;
+		ck_assert_int_eq(
+			topics_check_pattern(&t, span_of(texts[i]), 9, &why), TOPICS_NOT_A_PATTERN);
+		ck_assert_ptr_nonnull(why);
+	}
+}
+END_TEST
+
+/* Many may have the same one; another one that costs as much is too much. */
+START_TEST(costly_ones_are_counted)
+{
+	struct subscription *s = subscribe(0, SPAN("/sub/*/*")),
+			    *same = subscribe(1, SPAN("/sub/*/*"));
+	const char *why;
+
+	ck_assert_uint_eq(t.costly_count, 1);
+	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/*/*"), 1, &why), TOPICS_PATTERN);
+	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/a*"), 1, &why), TOPICS_TOO_COSTLY);
+	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/*/a"), 1, &why), TOPICS_PATTERN);
+	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/**"), 1, &why), TOPICS_PATTERN);
+	subscription_end(&t, s);
+	ck_assert_uint_eq(t.costly_count, 1);
+	subscription_end(&t, same);
+	ck_assert_uint_eq(t.costly_count, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("broker/topic");
@@ -207,6 +337,10 @@ int main(void)
 	tcase_add_test(tc, same_session_twice);
 	tcase_add_test(tc, topic_comes_back);
 	tcase_add_loop_test(tc, many_come_and_go, 0, 3);
+	tcase_add_loop_test(tc, pattern, 0, (int)countof(patterns));
+	tcase_add_test(tc, names_share_a_place);
+	tcase_add_test(tc, what_is_no_pattern);
+	tcase_add_test(tc, costly_ones_are_counted);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
