@@ -37,7 +37,7 @@ is_clang = $(findstring clang,$(CC))
 # Asks once, at the first use.
 once        = $(eval $1 := $$(shell $2))$($1)
 PKG_CONFIG ?= pkg-config
-PKGS       := libwebsockets hiredis libcjson libcrypto
+PKGS       := libwebsockets hiredis libcjson libssl libcrypto
 PKG_CFLAGS  = $(call once,PKG_CFLAGS,$(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS    = $(call once,PKG_LIBS,$(PKG_CONFIG) --libs $(PKGS))
 CHECK_LIBS  = $(call once,CHECK_LIBS,$(PKG_CONFIG) --libs check)

@@ -79,23 +79,57 @@ static unsigned count_threads(const struct config *c)
 	return cores < 1 ? 1 : cores > SHARDS_MOST ? SHARDS_MOST : (unsigned)cores;
 }
 
-/* Makes every listener before the first thread starts, so that a taken port is an error at once. */
-static bool make_shards(struct broker *b, struct listener_address *address)
-{
-	for (unsigned i = 0; i < b->shard_count; i++) {
-		struct listener *listener = listener_new(address, i == 0);
+/* Where a node listens. */
+struct addresses {
+	struct listener_address http;
+	struct listener_address tcp;
+};
 
-		if (!listener) {
-			log_error("listener.failed", LOG_STR("listen", b->config->listen),
-				LOG_STR("why", strerror(errno)),
-				LOG_STR("remedy",
-					"stop the other program, or choose another --listen"));
+static struct listener *make_listener(
+	struct listener_address *address, bool first, const char *option, const char *value)
+{
+	struct listener *listener = listener_new(address, first);
+
+	if (!listener)
+		log_error("listener.failed", LOG_STR("option", option), LOG_STR("listen", value),
+			LOG_STR("why", strerror(errno)),
+			LOG_STR("remedy", "stop the other program, or choose another address"));
+	return listener;
+}
+
+/* Makes every listener before the first thread starts, so that a taken port is an error at once. */
+static bool make_shards(struct broker *b, struct addresses *at)
+{
+	const struct config *c = b->config;
+
+	for (unsigned i = 0; i < b->shard_count; i++) {
+		struct shard *s = &b->shards[i];
+
+		s->listener = make_listener(&at->http, i == 0, "listen", c->listen);
+		if (!s->listener)
 			return false;
+		if (*c->tcp_listen) {
+			s->tcp_listener =
+				make_listener(&at->tcp, i == 0, "tcp.listen", c->tcp_listen);
+			if (!s->tcp_listener)
+				return false;
 		}
-		if (!shard_init(&b->shards[i], b, i, listener))
+		if (!shard_init(s, b, i))
 			return false;
 	}
 	return true;
+}
+
+static void log_start(const struct broker *b, const struct addresses *addresses)
+{
+	char at[64], tcp[64] = "off";
+
+	listener_print(&addresses->http, at, sizeof(at));
+	if (*b->config->tcp_listen)
+		listener_print(&addresses->tcp, tcp, sizeof(tcp));
+	log_info("broker.started", LOG_STR("listen", at), LOG_STR("tcp", tcp),
+		LOG_STR("tls", b->tcp_tls ? "on" : "off"), LOG_U64("threads", b->shard_count),
+		LOG_STR("node", b->node));
 }
 
 /* Signals belong to shard 0: the other threads are born with them blocked. */
@@ -117,18 +151,22 @@ static void start_threads(struct broker *b)
 }
 
 /* For a person who has just typed the command. */
-static void say_hello(const struct broker *b, const struct listener_address *address)
+static void say_hello(const struct broker *b, const struct addresses *addresses)
 {
 	const struct config *c = b->config;
 	char at[64];
 
-	listener_print(address, at, sizeof(at));
+	listener_print(&addresses->http, at, sizeof(at));
 	printf("stompbox %s is ready: STOMP over WebSocket at ws://%s%s\n", VERSION, at,
 		c->endpoint);
 	if (b->endpoint.sockjs)
 		printf("SockJS clients connect to http://%s%s\n", at, c->endpoint);
 	if (c->page)
 		printf("A chat to try it out is at http://%s/\n", at);
+	if (*c->tcp_listen) {
+		listener_print(&addresses->tcp, at, sizeof(at));
+		printf("STOMP over TCP%s at %s\n", b->tcp_tls ? " with TLS" : "", at);
+	}
 	if (c->prefixes_app.count > 0)
 		printf("A SEND to %s/x reaches everyone who subscribed to %s/x.\n",
 			c->prefixes_app.items[0], c->prefixes_broker.items[0]);
@@ -143,32 +181,32 @@ static void say_hello(const struct broker *b, const struct listener_address *add
 
 int broker_run(struct broker *b)
 {
-	struct listener_address address;
+	const struct config *c = b->config;
+	struct addresses addresses;
 	struct signals signals;
-	char why[256], at[64];
+	char why[256];
 	int status = EXIT_FAILURE;
 
-	if (!listener_parse(b->config->listen, &address, why))
+	if (!listener_parse(c->listen, &addresses.http, why) ||
+		(*c->tcp_listen && !listener_parse(c->tcp_listen, &addresses.tcp, why)))
 		return EXIT_FAILURE; /* it was checked before; the name has gone meanwhile */
 	server_prepare_process();
-	b->shard_count = count_threads(b->config);
+	b->shard_count = count_threads(c);
 	b->shards = aligned_alloc(64, b->shard_count * sizeof(*b->shards));
 	if (!b->shards)
 		abort();
 	memset(b->shards, 0, b->shard_count * sizeof(*b->shards));
 	b->servers = server_group_new(b->shard_count);
 	b->hub = hub_new(b);
-	if (make_shards(b, &address)) {
+	if (make_shards(b, &addresses)) {
 		server_be_quiet();
 		atomic_store(&b->shards_running, b->shard_count);
 		watch_signals(b, &signals);
 		hub_start(b->hub);
 		start_threads(b);
-		listener_print(&address, at, sizeof(at));
-		log_info("broker.started", LOG_STR("listen", at),
-			LOG_U64("threads", b->shard_count), LOG_STR("node", b->node));
+		log_start(b, &addresses);
 		notify_manager("READY=1");
-		say_hello(b, &address);
+		say_hello(b, &addresses);
 		shard_run(&b->shards[0]);
 		for (unsigned i = 1; i < b->shard_count; i++)
 			pthread_join(b->shards[i].thread, NULL);

@@ -19,6 +19,7 @@
 #include "stomp/parser.h"
 #include "transport/listener.h"
 #include "transport/server.h"
+#include "transport/tls.h"
 
 #include <pthread.h>
 
@@ -49,6 +50,7 @@ struct broker {
 	struct access *access;
 	struct authenticate authenticate;
 	struct interceptor_chain *chain;
+	struct tls *tcp_tls; /* NULL: TCP is plain, or off */
 
 	struct shard *shards; /* owned */
 	unsigned shard_count;

@@ -212,6 +212,22 @@ void session_finish(struct session *s, unsigned code, const char *reason, uint64
 	session_rearm(s);
 }
 
+void session_on_eof(void *session)
+{
+	struct session *s = session;
+	uint64_t now = clock_ms();
+
+	if (s->state != SESSION_CLOSING) {
+		session_finish(s, CONN_CLOSE_NORMAL, "", 0);
+		return;
+	}
+	/* It was given time to close first; that it has done. */
+	if (s->close_at_ms > now)
+		s->close_at_ms = now;
+	conn_want_room(s->conn);
+	session_rearm(s);
+}
+
 void session_go_away(struct session *s)
 {
 	if (s->state != SESSION_CLOSING)

@@ -80,6 +80,7 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 void session_on_bytes(void *session, struct span bytes);
 void session_on_pong(void *session);
 void session_on_room(void *session);
+void session_on_eof(void *session);
 void session_on_close(void *session);
 
 /* Queues a frame; takes one reference of `wire`. A client that does not read is closed here. */

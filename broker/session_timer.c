@@ -11,6 +11,10 @@
 #include "broker/wire.h"
 #include "transport/conn.h"
 
+enum {
+	BEATS_MISSED = 3
+};
+
 static const struct config *config_of(const struct session *s)
 {
 	return s->shard->broker->config;
@@ -34,9 +38,23 @@ static uint64_t ping_due(const struct session *s)
 {
 	uint64_t silence = config_of(s)->liveness_ping_after;
 
+	if (!conn_can_ping(s->conn))
+		return UINT64_MAX;
 	if (s->beats.receive_ms > 0 && (uint64_t)s->beats.receive_ms * 2 < silence)
 		silence = (uint64_t)s->beats.receive_ms * 2;
 	return s->heard_ms + silence;
+}
+
+/*
+ * On a TCP stream nobody can be asked. There are no hidden tabs either: who has
+ * promised beats and misses the third is gone. Of who has promised none the
+ * kernel's keep-alive asks, not we.
+ */
+static uint64_t silence_due(const struct session *s)
+{
+	if (conn_can_ping(s->conn) || s->beats.receive_ms == 0)
+		return UINT64_MAX;
+	return s->heard_ms + (uint64_t)s->beats.receive_ms * BEATS_MISSED;
 }
 
 static uint64_t answer_due(const struct session *s)
@@ -72,7 +90,8 @@ static uint64_t next_due(const struct session *s, uint64_t now)
 	case SESSION_OPEN:
 		return s->opened_ms + config_of(s)->limits_connect_time;
 	case SESSION_CONNECTED:
-		return least(least(beat_due(s), least(age_due(s), transaction_due(s))),
+		return least(least(least(beat_due(s), age_due(s)),
+				     least(transaction_due(s), silence_due(s))),
 			s->pinged_ms ? answer_due(s) : ping_due(s));
 	case SESSION_CLOSING:
 		if (s->close_sent)
@@ -108,6 +127,14 @@ static void look_at_beats(struct session *s, uint64_t now)
 	s->sent_ms = now;
 }
 
+static void end_silent(struct session *s, uint64_t now)
+{
+	stats_add(&s->shard->stats.silent_closed, 1);
+	log_info("session.silent", LOG_U64("session", s->id),
+		LOG_U64("silent_ms", now - s->heard_ms));
+	conn_kill(s->conn);
+}
+
 /* True when the session has been ended. */
 static bool look_for_life(struct session *s, uint64_t now)
 {
@@ -123,10 +150,11 @@ static bool look_for_life(struct session *s, uint64_t now)
 	if (s->pinged_ms != 0) {
 		if (now < answer_due(s))
 			return false;
-		stats_add(&s->shard->stats.silent_closed, 1);
-		log_info("session.silent", LOG_U64("session", s->id),
-			LOG_U64("silent_ms", now - s->heard_ms));
-		conn_kill(s->conn);
+		end_silent(s, now);
+		return true;
+	}
+	if (now >= silence_due(s)) {
+		end_silent(s, now);
 		return true;
 	}
 	if (now >= ping_due(s)) {

@@ -129,6 +129,37 @@ static bool set_up_endpoint(struct broker *b, struct config_error *error)
 	return true;
 }
 
+static bool set_up_tcp(struct broker *b, struct config_error *error)
+{
+	const struct config *c = b->config;
+	bool has_certificate = *c->tcp_tls_certificate, has_key = *c->tcp_tls_key;
+	struct listener_address address;
+	char why[WHY_BYTES];
+	enum tls_fault fault;
+
+	if (!*c->tcp_listen && (has_certificate || has_key)) {
+		config_blame(c, "tcp.listen", -1,
+			"must be an address and a port, since tcp.tls is set", error);
+		return false;
+	}
+	if (*c->tcp_listen && !listener_parse(c->tcp_listen, &address, why)) {
+		config_blame(c, "tcp.listen", -1, why, error);
+		return false;
+	}
+	if (has_certificate != has_key) {
+		config_blame(c, has_key ? "tcp.tls.certificate" : "tcp.tls.key", -1,
+			"must name a file too: TLS needs the certificate and its key", error);
+		return false;
+	}
+	if (!has_key)
+		return true;
+	b->tcp_tls = tls_new(c->tcp_tls_certificate, c->tcp_tls_key, &fault, why);
+	if (!b->tcp_tls)
+		config_blame(c, fault == TLS_FAULT_KEY ? "tcp.tls.key" : "tcp.tls.certificate", -1,
+			why, error);
+	return b->tcp_tls != NULL;
+}
+
 static bool set_up_bus(const struct broker *b, struct config_error *error)
 {
 	const struct config *c = b->config;
@@ -249,8 +280,9 @@ bool broker_init(struct broker *b, const struct config *config, struct config_er
 	pthread_mutex_init(&b->bus_lock, NULL);
 	snprintf(b->bus_why, sizeof(b->bus_why), "starting");
 	set_up_limits(b);
-	return set_up_endpoint(b, error) && set_up_sockjs(b, error) && set_up_routes(b, error) &&
-	       set_up_bus(b, error) && set_up_jwt(b, error) && set_up_chain(b, error);
+	return set_up_endpoint(b, error) && set_up_sockjs(b, error) && set_up_tcp(b, error) &&
+	       set_up_routes(b, error) && set_up_bus(b, error) && set_up_jwt(b, error) &&
+	       set_up_chain(b, error);
 }
 
 void broker_fini(struct broker *b)
@@ -259,5 +291,6 @@ void broker_fini(struct broker *b)
 	access_free(b->access);
 	jwt_free(b->jwt);
 	token_sources_free(b->tokens);
+	tls_free(b->tcp_tls);
 	pthread_mutex_destroy(&b->bus_lock);
 }

@@ -203,7 +203,8 @@ static void start_stopping(struct shard *s)
 
 	s->stopping = true;
 	listener_free(s->listener);
-	s->listener = NULL;
+	listener_free(s->tcp_listener);
+	s->listener = s->tcp_listener = NULL;
 	server_refuse_upgrades(s->server);
 	for (at = s->sessions.next; at != &s->sessions; at = next) {
 		next = at->next;
@@ -306,6 +307,13 @@ static void on_accept(void *owner, int fd)
 	server_adopt(s->server, fd);
 }
 
+static void on_accept_tcp(void *owner, int fd)
+{
+	struct shard *s = owner;
+
+	server_adopt_tcp(s->server, fd);
+}
+
 static void *open_session(void *owner, struct conn *c, const struct request *request)
 {
 	return session_open(owner, c, request);
@@ -334,6 +342,7 @@ static bool start_server(struct shard *s, const struct config *config)
 		.on_bytes = session_on_bytes,
 		.on_pong = session_on_pong,
 		.on_room = session_on_room,
+		.on_eof = session_on_eof,
 		.on_close = session_on_close,
 		.on_get = answer_get,
 		.on_note = is_hub_here(s) && *config->redis_url ? take_note : NULL,
@@ -349,6 +358,7 @@ static bool start_server(struct shard *s, const struct config *config)
 		.body_most = config->limits_sockjs_body,
 		.heartbeat_ms = config->sockjs_heartbeat,
 		.disconnect_ms = config->sockjs_disconnect_delay,
+		.tcp_tls = s->broker->tcp_tls,
 		.group = s->broker->servers,
 		.index = s->index,
 	};
@@ -357,14 +367,13 @@ static bool start_server(struct shard *s, const struct config *config)
 	return s->server != NULL;
 }
 
-bool shard_init(struct shard *s, struct broker *broker, unsigned index, struct listener *listener)
+bool shard_init(struct shard *s, struct broker *broker, unsigned index)
 {
 	const struct config *config = broker->config;
 	const double tick = WHEEL_TICK_MS / 1000.;
 
 	s->broker = broker;
 	s->index = index;
-	s->listener = listener;
 	/* Signals come as something to read, so no handler ever interrupts what a loop is doing. */
 	s->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_SIGNALFD);
 	if (!s->loop) {
@@ -394,8 +403,11 @@ bool shard_init(struct shard *s, struct broker *broker, unsigned index, struct l
 
 void shard_run(struct shard *s)
 {
-	listener_start(
-		s->listener, s->loop, (int)s->broker->config->limits_send_buffer, on_accept, s);
+	int send_buffer = (int)s->broker->config->limits_send_buffer;
+
+	listener_start(s->listener, s->loop, send_buffer, on_accept, s);
+	if (s->tcp_listener)
+		listener_start(s->tcp_listener, s->loop, send_buffer, on_accept_tcp, s);
 	ev_run(s->loop, 0);
 }
 
@@ -421,9 +433,10 @@ static void drop_mail(struct shard *s)
 
 void shard_fini(struct shard *s)
 {
+	listener_free(s->listener);
+	listener_free(s->tcp_listener);
 	if (!s->loop)
 		return;
-	listener_free(s->listener);
 	server_free(s->server);
 	assert(list_is_empty(&s->sessions));
 	drop_mail(s);

@@ -44,6 +44,7 @@ struct shard {
 	ev_async wake;
 	ev_prepare turn; /* before the loop waits: sessions that may read on */
 	struct listener *listener;
+	struct listener *tcp_listener; /* NULL: there is none */
 	struct server *server;
 
 	struct list sessions; /* struct session.link */
@@ -76,9 +77,8 @@ struct shard {
 	struct stats stats;
 };
 
-/* Makes loop, server and rings on the caller's thread. False when it cannot; logged. */
-bool shard_init(
-	struct shard *s, struct broker *broker, unsigned index, struct listener *listener) MUST_USE;
+/* Makes loop, server and rings on the caller's thread; its listeners are there already. False when it cannot; logged. */
+bool shard_init(struct shard *s, struct broker *broker, unsigned index) MUST_USE;
 
 /* Ends every session. The loop must not run any more. */
 void shard_fini(struct shard *s);

@@ -14,7 +14,7 @@ packages_of()
 		echo "gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-ev" \
 			"libhiredis-dev libev-dev libcjson-dev libssl-dev"
 		;;
-	test) echo "check redis-server redis-tools nodejs npm nginx haproxy" ;;
+	test) echo "check redis-server redis-tools nodejs npm nginx haproxy openssl" ;;
 	# Fonts with Hangul and with emoji, for whoever looks at the pages.
 	browser) echo "chromium fonts-nanum fonts-noto-color-emoji" ;;
 	lint) echo "clang clang-format clang-tidy cppcheck codespell shellcheck" ;;
@@ -33,7 +33,7 @@ program_of()
 	case $1 in
 	nodejs) echo node ;;
 	redis-tools) echo redis-cli ;;
-	npm | redis-server | nginx | haproxy | chromium | clang* | cppcheck | codespell | \
+	npm | openssl | redis-server | nginx | haproxy | chromium | clang* | cppcheck | codespell | \
 		shellcheck | gcovr | debootstrap)
 		echo "$1"
 		;;

@@ -71,6 +71,11 @@ bool conn_put(struct conn *c, const struct span *parts, size_t count, bool text)
 	return c->class->put(c, parts, count, text);
 }
 
+bool conn_can_ping(const struct conn *c)
+{
+	return c->class->can_ping;
+}
+
 void conn_ping(struct conn *c)
 {
 	c->ping_asked = true;

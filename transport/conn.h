@@ -1,7 +1,7 @@
 /*
  * One client connection, as the rest of the broker sees it: a WebSocket, with or
- * without SockJS framing, or a SockJS session over HTTP. It is made by the
- * server (transport/server.h) and lives until on_close returns.
+ * without SockJS framing, a SockJS session over HTTP, or a TCP stream. It is made
+ * by the server (transport/server.h) and lives until on_close returns.
  *
  * Nothing is written while the loop reads: what is to be sent waits with its
  * owner, the owner says conn_want_room(), and once at the end of the loop's
@@ -41,6 +41,9 @@ bool conn_put(struct conn *c, const struct span *parts, size_t count, bool text)
 /* Is there output that the socket has not taken yet? */
 bool conn_is_blocked(const struct conn *c);
 
+/* Is there a way to ask the peer? On a TCP stream there is none. */
+bool conn_can_ping(const struct conn *c);
+
 /* Asks the peer for a sign of life; on_pong tells of its answer. */
 void conn_ping(struct conn *c);
 
@@ -51,7 +54,8 @@ void conn_resume(struct conn *c);
 /*
  * Sends a close with code and reason (at most 123 bytes, borrowed) behind what
  * was put, waits for the peer's answer at most linger_ms, then ends the
- * connection. From here on only on_close comes; on_room and on_bytes do not.
+ * connection. A TCP stream has no code and reason; its close is a FIN. From
+ * here on only on_close comes; on_room and on_bytes do not.
  */
 void conn_close(struct conn *c, unsigned code, const char *reason, uint64_t linger_ms);
 

@@ -9,9 +9,11 @@
 #include "transport/note.h"
 #include "transport/server.h"
 #include "transport/sockjs_codec.h"
+#include "transport/tls.h"
 
 #include <ev.h>
 #include <libwebsockets.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 
 enum {
@@ -46,6 +48,7 @@ struct server {
 	struct list dirty;  /* struct conn.dirty: those that want room at the end of this turn */
 	struct buf scratch; /* frames of the connection whose turn it is */
 	struct buf text;    /* a SockJS frame, while it is made */
+	struct list tcps;   /* struct tcp.link */
 	bool refusing;
 
 	/* Notes for this loop: from others under the lock, from itself without. */
@@ -91,6 +94,7 @@ struct conn_class {
 	void (*close)(struct conn *c, uint64_t linger_ms);
 	void (*kill)(struct conn *c);
 	void (*peer)(const struct conn *c, char *out, size_t size);
+	bool can_ping; /* the peer can be asked for a sign of life */
 };
 
 struct conn {
@@ -140,7 +144,15 @@ int websocket_on_peer_close(struct websocket *w);
 void websocket_gone(struct websocket *w);
 
 /* The address at the other end of the socket, "10.0.0.7:5123" or "?". */
-void socket_print_peer(struct lws *wsi, char *out, size_t size);
+void socket_print_peer(int fd, char *out, size_t size);
+
+/* --- TCP: tcp.c, tls.c ---------------------------------------------------- */
+
+/* Ends every connection that server_adopt_tcp() has made. */
+void tcp_free_all(struct server *s);
+
+/* The server's side on a connected socket, which is borrowed. NULL: out of memory. */
+SSL *tls_accept(struct tls *t, int fd) MUST_USE;
 
 /* --- HTTP: http.c, upgrade.c ---------------------------------------------- */
 

@@ -236,6 +236,7 @@ static bool start_library(struct server *s)
 
 static void free_parts(struct server *s)
 {
+	tcp_free_all(s);
 	/* Ends every connection, and so every exchange. */
 	if (s->context)
 		lws_context_destroy(s->context);
@@ -258,6 +259,7 @@ struct server *server_new(struct ev_loop *loop, struct wheel *wheel,
 	s->on = *events;
 	s->owner = owner;
 	list_init(&s->dirty);
+	list_init(&s->tcps);
 	post_init(s);
 	exchanges_init(s);
 	homes_init(s);

@@ -1,5 +1,5 @@
 /*
- * The clients' side of one event loop: HTTP, WebSocket and SockJS. It hands
+ * The clients' side of one event loop: HTTP, WebSocket, SockJS and TCP. It hands
  * bytes up and takes bytes down. There is one server per loop; those of a
  * process form a group and share nothing but the count of connections and the
  * notes they send each other (transport/note.h).
@@ -18,6 +18,7 @@ struct ev_loop;
 struct note;
 struct server;
 struct server_group;
+struct tls;
 struct wheel;
 
 /* What opened a connection; borrowed for the call. */
@@ -51,6 +52,11 @@ struct server_events {
 	void (*on_end)(void *session);
 	void (*on_pong)(void *session);
 	void (*on_room)(void *session);
+	/*
+	 * The peer of a TCP stream has sent its last byte, and may still read: the
+	 * session is to close when it has said what it has to. NULL: it is gone at once.
+	 */
+	void (*on_eof)(void *session);
 	/* The connection is gone; `c` must not be used from here on. Comes once for each on_open. */
 	void (*on_close)(void *session);
 	void (*on_get)(void *owner, struct span path, struct answer *answer);
@@ -90,6 +96,8 @@ struct server_config {
 	uint64_t disconnect_ms; /* SockJS: how long a session lives without a receiver */
 	bool lone_surrogates;   /* SockJS: keep them, as no valid UTF-8; else they become U+FFFD */
 
+	struct tls *tcp_tls; /* of TCP streams; NULL: they are plain; borrowed */
+
 	struct server_group *group; /* borrowed */
 	unsigned index;             /* of this server in it */
 };
@@ -128,6 +136,9 @@ struct server *server_new(struct ev_loop *loop, struct wheel *wheel,
 
 /* Takes a connected, non-blocking socket. */
 void server_adopt(struct server *s, int fd);
+
+/* The same, of one that speaks STOMP and no HTTP. Above connections_most it is closed. */
+void server_adopt_tcp(struct server *s, int fd);
 
 /* New connections are answered with 503 from here on. */
 void server_refuse_upgrades(struct server *s);

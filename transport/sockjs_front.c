@@ -434,7 +434,7 @@ static int answer_session(struct server *s, struct lws *wsi, struct peer *peer,
 	};
 	int result = -1;
 
-	socket_print_peer(wsi, peer_name, sizeof(peer_name));
+	socket_print_peer(lws_get_socket_fd(wsi), peer_name, sizeof(peer_name));
 	note.peer = span_of(peer_name);
 	if (!a->needs_callback || read_callback(wsi, note.query, &callback)) {
 		note.callback = buf_span(&callback);

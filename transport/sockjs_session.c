@@ -311,6 +311,7 @@ static const struct conn_class sockjs_class = {
 	.close = start_closing,
 	.kill = drop,
 	.peer = print_peer,
+	.can_ping = true,
 };
 
 /* --- receivers and senders ------------------------------------------------ */

@@ -340,7 +340,8 @@ static void drop(struct conn *c)
 
 static void print_peer(const struct conn *c, char *out, size_t size)
 {
-	socket_print_peer(container_of_const(c, struct websocket, conn)->wsi, out, size);
+	socket_print_peer(
+		lws_get_socket_fd(container_of_const(c, struct websocket, conn)->wsi), out, size);
 }
 
 static const struct conn_class websocket_class = {
@@ -351,6 +352,7 @@ static const struct conn_class websocket_class = {
 	.close = start_closing,
 	.kill = drop,
 	.peer = print_peer,
+	.can_ping = true,
 };
 
 /* Is it /{server}/{session}/websocket below its endpoint? */
@@ -409,14 +411,14 @@ void websocket_gone(struct websocket *w)
 	conn_gone(&w->conn);
 }
 
-void socket_print_peer(struct lws *wsi, char *out, size_t size)
+void socket_print_peer(int fd, char *out, size_t size)
 {
 	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(at);
 	char host[INET6_ADDRSTRLEN];
 
 	snprintf(out, size, "?");
-	if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)(void *)&at, &len) < 0)
+	if (getpeername(fd, (struct sockaddr *)(void *)&at, &len) < 0)
 		return;
 	if (at.ss_family == AF_INET) {
 		const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)&at;

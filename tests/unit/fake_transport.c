@@ -52,6 +52,11 @@ bool conn_is_blocked(const struct conn *c)
 	return c->full;
 }
 
+bool conn_can_ping(const struct conn *c)
+{
+	return !c->cannot_ping;
+}
+
 void conn_ping(struct conn *c)
 {
 	c->pings++;
@@ -116,6 +121,12 @@ struct server *server_new(struct ev_loop *loop, struct wheel *wheel,
 }
 
 void server_adopt(struct server *s, int fd)
+{
+	(void)s;
+	(void)fd;
+}
+
+void server_adopt_tcp(struct server *s, int fd)
 {
 	(void)s;
 	(void)fd;

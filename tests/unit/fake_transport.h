@@ -20,6 +20,7 @@ struct conn {
 	bool killed;
 	unsigned closed; /* the code, 0: not closed */
 	unsigned pings;
+	bool cannot_ping;
 };
 
 void fake_conn_fini(struct conn *c);

@@ -69,7 +69,8 @@ static void setup(void)
 	memset(broker.shards, 0, sizeof(*broker.shards));
 	broker.hub = hub_new(&broker);
 	ck_assert(listener_parse("127.0.0.1:0", &address, why));
-	ck_assert(shard_init(&broker.shards[0], &broker, 0, listener_new(&address, true)));
+	broker.shards[0].listener = listener_new(&address, true);
+	ck_assert(shard_init(&broker.shards[0], &broker, 0));
 	hub_start(broker.hub);
 	memset(wires, 0, sizeof(wires));
 	for (size_t i = 0; i < countof(wires); i++)
@@ -488,6 +489,47 @@ START_TEST(silence_is_answered_with_a_ping_and_then_the_end)
 }
 END_TEST
 
+START_TEST(where_nobody_can_be_asked_only_promised_beats_count)
+{
+	uint64_t now = clock_ms();
+
+	for (size_t i = 0; i < countof(sessions); i++)
+		wires[i].cannot_ping = true;
+	say(0, "CONNECT\naccept-version:1.2\nheart-beat:10000,0\n\n\0");
+	say(1, "CONNECT\naccept-version:1.2\nheart-beat:0,0\n\n\0");
+	for (size_t i = 0; i < countof(sessions); i++) {
+		sessions[i]->heard_ms = now - 29000;
+		session_rearm(sessions[i]);
+	}
+	wheel_advance(&broker.shards[0].wheel, now + 60000);
+	ck_assert(!wires[0].killed);
+	for (size_t i = 0; i < countof(sessions); i++) {
+		sessions[i]->heard_ms = now - 30001;
+		session_rearm(sessions[i]);
+	}
+	wheel_advance(&broker.shards[0].wheel, now + 120000);
+	ck_assert(wires[0].killed);
+	ck_assert(!wires[1].killed);
+	ck_assert_uint_eq(wires[0].pings + wires[1].pings, 0);
+}
+END_TEST
+
+START_TEST(who_says_no_more_still_gets_its_receipts)
+{
+	wires[0].cannot_ping = true;
+	say(0, "CONNECT\naccept-version:1.2\n\n\0");
+	say(0, "DISCONNECT\nreceipt:bye\n\n\0");
+	session_on_eof(sessions[0]);
+	ck_assert_uint_eq(wires[0].closed, 0);
+	session_on_room(sessions[0]);
+	ck_assert_uint_eq(heard(0, "RECEIPT\nreceipt-id:bye\n"), 1);
+	ck_assert_uint_eq(wires[0].closed, CONN_CLOSE_NORMAL);
+	session_on_eof(sessions[1]);
+	session_on_room(sessions[1]);
+	ck_assert_uint_eq(wires[1].closed, CONN_CLOSE_NORMAL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("broker/session");
@@ -515,6 +557,8 @@ int main(void)
 	tcase_add_test(tc, an_idle_session_holds_no_parser);
 	tcase_add_test(tc, a_beat_that_found_no_room_is_made_up_for);
 	tcase_add_test(tc, silence_is_answered_with_a_ping_and_then_the_end);
+	tcase_add_test(tc, where_nobody_can_be_asked_only_promised_beats_count);
+	tcase_add_test(tc, who_says_no_more_still_gets_its_receipts);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

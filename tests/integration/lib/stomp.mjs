@@ -69,7 +69,7 @@ function show(frame) {
 }
 
 export class Client {
-	constructor(url, { protocols = [], headers = {}, origin, autoPong = true }) {
+	constructor(url, { protocols = [], headers = {}, origin, autoPong = true, make }) {
 		const closed = promised();
 
 		this.version = '1.2';
@@ -83,12 +83,15 @@ export class Client {
 		this.closed = closed.promise; /* { code, reason } */
 		this.opened = promised();
 		this.opened.promise.catch(() => {}); /* open() tells of it */
-		this.ws = new WebSocket(url, protocols, {
-			headers,
-			origin,
-			autoPong,
-			perMessageDeflate: false,
-		});
+		/* `make` gives something else with the face of a WebSocket. */
+		this.ws = make
+			? make()
+			: new WebSocket(url, protocols, {
+					headers,
+					origin,
+					autoPong,
+					perMessageDeflate: false,
+				});
 		this.ws.on('open', this.opened.resolve);
 		this.ws.on('ping', () => {
 			this.pings++;
