@@ -6,6 +6,7 @@
 #include "broker/broker.h"
 #include "broker/compat.h"
 #include "broker/policy.h"
+#include "broker/private.h"
 #include "broker/session.h"
 #include "broker/wire.h"
 #include "redis/envelope.h"
@@ -47,7 +48,7 @@ static void send_connected(struct session *s)
 	out->len = 0;
 	stomp_writer_command(out, STOMP_CONNECTED);
 	(void)stomp_writer_header_raw(out, SPAN("version"), stomp_version_name(s->version));
-	buf_printf(out, "heart-beat:%u,%u\n", own->can, own->want);
+	buf_printf(out, "heart-beat:%u,%u\nsession:%s\n", own->can, own->want, s->name);
 	if (s->principal && s->principal->name.len > 0)
 		(void)stomp_writer_header_raw(out, SPAN("user-name"), s->principal->name);
 	stomp_writer_end(out);
@@ -84,7 +85,7 @@ void session_connect(struct session *s, const struct stomp_frame *frame)
 	session_rearm(s);
 }
 
-/* --- SEND ----------------------------------------------------------------- */
+/* --- where a SEND goes ---------------------------------------------------- */
 
 static bool check_destination(
 	struct session *s, const struct stomp_frame *frame, struct span destination)
@@ -115,12 +116,50 @@ static bool forward_headers(const struct session *s, const struct stomp_frame *f
 	return true;
 }
 
+static struct private_owner owner_of(const struct session *s)
+{
+	return (struct private_owner){
+		.user = s->principal ? s->principal->id : SPAN(""),
+		.session = span_of(s->name),
+	};
+}
+
+static void fail_unknown_target(struct session *s, const struct stomp_frame *frame)
+{
+	if (!compat_ignores(s, frame, COMPAT_UNKNOWN_DESTINATION))
+		fail(s, frame, "Unknown destination",
+			"the destination is under none of prefixes.app");
+}
+
+static bool resolve_private(
+	struct session *s, const struct stomp_frame *frame, struct span from, struct span *to)
+{
+	const struct route *route = &s->shard->broker->route;
+	struct private_owner owner = owner_of(s);
+	struct buf *scratch = &s->shard->route_scratch;
+
+	if (private_kind(route, from) == PRIVATE_USER && !route->allow_user_send) {
+		fail(s, frame, "Not allowed to send there",
+			"clients do not send to users; see allow_user_send");
+		return false;
+	}
+	scratch->len = 0;
+	if (!private_put_target(route, from, &owner, scratch)) {
+		fail_unknown_target(s, frame);
+		return false;
+	}
+	*to = buf_span(scratch);
+	return true;
+}
+
 static bool resolve(struct session *s, const struct stomp_frame *frame, struct span *to)
 {
 	struct span from = header_of(frame, SPAN("destination"));
 
 	if (!check_destination(s, frame, from))
 		return false;
+	if (private_kind(&s->shard->broker->route, from) != PRIVATE_NONE)
+		return resolve_private(s, frame, from, to);
 	switch (route_resolve(&s->shard->broker->route, from, &s->shard->route_scratch, to)) {
 	case ROUTE_FOUND:
 		return true;
@@ -129,41 +168,10 @@ static bool resolve(struct session *s, const struct stomp_frame *frame, struct s
 			"clients send to an application prefix (prefixes.app); see allow_client_publish");
 		return false;
 	case ROUTE_UNKNOWN:
-		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_DESTINATION))
-			fail(s, frame, "Unknown destination",
-				"the destination is under none of prefixes.app");
+		fail_unknown_target(s, frame);
 		return false;
 	}
 	return false;
-}
-
-void session_send(struct session *s, const struct stomp_frame *frame)
-{
-	struct bus_header headers[ENVELOPE_HEADERS_MOST];
-	struct transaction *in;
-	struct bus_message m = {
-		.content_type = header_of(frame, SPAN("content-type")),
-		.headers = headers,
-		.body = frame->body,
-	};
-
-	if (!session_find_transaction(s, frame, &in))
-		return;
-	if (!resolve(s, frame, &m.destination))
-		return;
-	if (!forward_headers(s, frame, headers, &m.header_count)) {
-		fail(s, frame, "Too many headers", "at most 64 headers are passed on");
-		return;
-	}
-	m.body_is_utf8 = utf8_is_valid(m.body);
-	if (in) {
-		session_hold_send(s, frame, in, &m);
-		return;
-	}
-	/* The receipt first: the answer may come before shard_publish() returns. */
-	session_receipt(s, frame, s->shard->published + 1);
-	stats_add(&s->shard->stats.messages_received, 1);
-	shard_publish(s->shard, &m, s);
 }
 
 /* --- SUBSCRIBE, UNSUBSCRIBE ----------------------------------------------- */
@@ -173,9 +181,8 @@ static struct subscription **find_subscription(
 	struct session *s, struct span id, struct span destination)
 {
 	for (struct subscription **at = &s->subscriptions; *at; at = &(*at)->next) {
-		bool same = (*at)->id_len > 0 || id.at
-				    ? span_eq(subscription_id(*at), id)
-				    : span_eq((*at)->topic->destination, destination);
+		bool same = (*at)->id_len > 0 || id.at ? span_eq(subscription_id(*at), id)
+						       : span_eq((*at)->topic->shown, destination);
 
 		if (same)
 			return at;
@@ -248,7 +255,8 @@ static bool check_subscribe(
 	}
 	if (!check_destination(s, frame, destination))
 		return false;
-	if (!route_is_broker(&s->shard->broker->route, destination)) {
+	if (private_kind(&s->shard->broker->route, destination) == PRIVATE_NONE &&
+		!route_is_broker(&s->shard->broker->route, destination)) {
 		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_DESTINATION))
 			fail(s, frame, "Unknown destination",
 				"the destination is under none of prefixes.broker");
@@ -271,12 +279,61 @@ static bool check_subscribe(
 	return true;
 }
 
+/* Its topic has another name if it is private; false when there is no such private destination. */
+static bool subscribe(struct session *s, struct span id, struct span destination, struct span line,
+	enum subscription_ack ack)
+{
+	const struct route *route = &s->shard->broker->route;
+	enum private_kind kind = private_kind(route, destination);
+	struct private_owner owner = owner_of(s);
+	struct buf *key = &s->shard->key_scratch;
+	struct topics *topics = &s->shard->topics;
+	struct subscription *subscription;
+
+	key->len = 0;
+	if (kind == PRIVATE_NONE)
+		subscription = subscription_new(topics, s, destination, id, line);
+	else if (private_put_topic(route, destination, &owner, key))
+		subscription =
+			subscription_new_private(topics, s, buf_span(key), destination, id, line);
+	else
+		return false;
+	if (kind == PRIVATE_USER)
+		shard_make_findable(s->shard, s);
+	subscription->ack = ack;
+	if (ack != SUBSCRIPTION_AUTO && !s->acks)
+		s->acks = acks_new(s->shard->broker->config->limits_unacked);
+	subscription->next = s->subscriptions;
+	s->subscriptions = subscription;
+	s->subscription_count++;
+	s->pattern_count += subscription->topic->node != NULL;
+	return true;
+}
+
+/* What both a SUBSCRIBE and a reply-to do; they have been let through. */
+static bool add_subscription(struct session *s, const struct stomp_frame *frame, struct span id,
+	struct span destination, enum subscription_ack ack)
+{
+	struct buf *line = &s->shard->scratch;
+
+	if (!check_subscribe(s, frame, id, destination))
+		return false;
+	line->len = 0;
+	if (id.at && !stomp_writer_header(line, s->version, SPAN("subscription"), id)) {
+		fail(s, frame, "Malformed subscription id", "the id cannot be sent back");
+		return false;
+	}
+	if (!subscribe(s, id, destination, buf_span(line), ack)) {
+		fail(s, frame, "Unknown destination",
+			"a temporary queue of one's own has a name of one segment");
+		return false;
+	}
+	return true;
+}
+
 void session_subscribe(struct session *s, const struct stomp_frame *frame)
 {
-	struct span id = header_of(frame, SPAN("id"));
 	struct span destination = header_of(frame, SPAN("destination"));
-	struct buf *line = &s->shard->scratch;
-	struct subscription *subscription;
 	enum subscription_ack ack;
 
 	if (!destination.at) {
@@ -288,22 +345,8 @@ void session_subscribe(struct session *s, const struct stomp_frame *frame)
 			"ack must be auto, client or, since STOMP 1.1, client-individual");
 		return;
 	}
-	if (!check_subscribe(s, frame, id, destination))
-		return;
-	line->len = 0;
-	if (id.at && !stomp_writer_header(line, s->version, SPAN("subscription"), id)) {
-		fail(s, frame, "Malformed subscription id", "the id cannot be sent back");
-		return;
-	}
-	subscription = subscription_new(&s->shard->topics, s, destination, id, buf_span(line));
-	subscription->ack = ack;
-	if (ack != SUBSCRIPTION_AUTO && !s->acks)
-		s->acks = acks_new(s->shard->broker->config->limits_unacked);
-	subscription->next = s->subscriptions;
-	s->subscriptions = subscription;
-	s->subscription_count++;
-	s->pattern_count += subscription->topic->node != NULL;
-	session_receipt(s, frame, 0);
+	if (add_subscription(s, frame, header_of(frame, SPAN("id")), destination, ack))
+		session_receipt(s, frame, 0);
 }
 
 void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
@@ -346,6 +389,90 @@ void session_end_subscriptions(struct session *s)
 	}
 	s->subscription_count = 0;
 	s->pattern_count = 0;
+}
+
+/* --- SEND ----------------------------------------------------------------- */
+
+static bool has_subscribed(const struct session *s, struct span destination)
+{
+	for (const struct subscription *at = s->subscriptions; at; at = at->next) {
+		if (span_eq(at->topic->shown, destination))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A client that names a temporary queue of its own in reply-to means to listen
+ * there: without a subscription it gets one, with the queue's name for its id.
+ */
+static bool listen_for_reply(
+	struct session *s, const struct stomp_frame *frame, struct span destination)
+{
+	if (has_subscribed(s, destination))
+		return true;
+	if (!access_is_allowed(
+		    s->shard->broker->access, ACCESS_SUBSCRIBE, destination, s->principal)) {
+		fail(s, frame, "Access denied", "reply-to names what may not be subscribed to");
+		return false;
+	}
+	return add_subscription(s, frame, destination, destination, SUBSCRIPTION_AUTO);
+}
+
+/* Others get to see the name that they can send to. */
+static bool take_reply_to(struct session *s, const struct stomp_frame *frame,
+	struct bus_header *headers, size_t count)
+{
+	const struct route *route = &s->shard->broker->route;
+	struct private_owner owner = owner_of(s);
+	struct buf *address = &s->shard->reply_scratch;
+
+	for (size_t i = 0; i < count; i++) {
+		struct span *value = &headers[i].value;
+
+		if (!span_eq(headers[i].name, SPAN("reply-to")) ||
+			private_kind(route, *value) != PRIVATE_TEMP)
+			continue;
+		address->len = 0;
+		if (!private_put_target(route, *value, &owner, address))
+			return true;
+		if (!span_eq(*value, buf_span(address)) && !listen_for_reply(s, frame, *value))
+			return false;
+		*value = buf_span(address);
+		return true; /* of repeated headers the first one counts */
+	}
+	return true;
+}
+
+void session_send(struct session *s, const struct stomp_frame *frame)
+{
+	struct bus_header headers[ENVELOPE_HEADERS_MOST];
+	struct transaction *in;
+	struct bus_message m = {
+		.content_type = header_of(frame, SPAN("content-type")),
+		.headers = headers,
+		.body = frame->body,
+	};
+
+	if (!session_find_transaction(s, frame, &in))
+		return;
+	if (!resolve(s, frame, &m.destination))
+		return;
+	if (!forward_headers(s, frame, headers, &m.header_count)) {
+		fail(s, frame, "Too many headers", "at most 64 headers are passed on");
+		return;
+	}
+	if (!take_reply_to(s, frame, headers, m.header_count))
+		return;
+	m.body_is_utf8 = utf8_is_valid(m.body);
+	if (in) {
+		session_hold_send(s, frame, in, &m);
+		return;
+	}
+	/* The receipt first: the answer may come before shard_publish() returns. */
+	session_receipt(s, frame, s->shard->published + 1);
+	stats_add(&s->shard->stats.messages_received, 1);
+	shard_publish(s->shard, &m, s);
 }
 
 /* --- DISCONNECT ----------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/private.h"
 #include "broker/relay.h"
 #include "redis/bus.h"
 
@@ -92,7 +93,8 @@ static void on_message(void *owner, const struct bus_message *m)
 	char id[MESSAGE_ID_BYTES];
 	struct message *shared;
 
-	if (!route_is_broker(&b->route, m->destination)) {
+	if (private_kind(&b->route, m->destination) == PRIVATE_NONE &&
+		!route_is_broker(&b->route, m->destination)) {
 		stats_add(&b->shards[0].stats.messages_unrouted, 1);
 		return;
 	}

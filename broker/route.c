@@ -1,11 +1,10 @@
 #include "broker/route.h"
 
-/* What follows the prefix, its slash included; at NULL when it is not the prefix's. */
-static struct span tail_of(struct span destination, const char *prefix)
+struct span route_tail(struct span destination, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	if (destination.len < len + 2 || memcmp(destination.at, prefix, len) != 0 ||
+	if (len == 0 || destination.len < len + 2 || memcmp(destination.at, prefix, len) != 0 ||
 		destination.at[len] != '/')
 		return (struct span){ NULL, 0 };
 	return (struct span){ destination.at + len, destination.len - len };
@@ -14,7 +13,7 @@ static struct span tail_of(struct span destination, const char *prefix)
 bool route_is_broker(const struct route *r, struct span destination)
 {
 	for (size_t i = 0; i < r->broker_count; i++) {
-		if (tail_of(destination, r->broker[i]).at)
+		if (route_tail(destination, r->broker[i]).at)
 			return true;
 	}
 	return false;
@@ -22,10 +21,10 @@ bool route_is_broker(const struct route *r, struct span destination)
 
 bool route_allows_pattern(const struct route *r, struct span pattern)
 {
-	if (tail_of(pattern, "/user").at)
+	if (route_tail(pattern, r->user).at || route_tail(pattern, r->temp).at)
 		return false;
 	for (size_t i = 0; i < r->pattern_count; i++) {
-		if (tail_of(pattern, r->patterns[i]).at)
+		if (route_tail(pattern, r->patterns[i]).at)
 			return true;
 	}
 	return false;
@@ -35,7 +34,7 @@ enum route_result route_resolve(
 	const struct route *r, struct span from, struct buf *scratch, struct span *to)
 {
 	for (size_t i = 0; i < r->app_count; i++) {
-		struct span tail = tail_of(from, r->app[i]);
+		struct span tail = route_tail(from, r->app[i]);
 
 		if (!tail.at)
 			continue;

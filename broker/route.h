@@ -17,6 +17,9 @@ struct route {
 	bool allow_client_publish;
 	const char *const *patterns; /* borrowed; where patterns may begin */
 	size_t pattern_count;
+	const char *user; /* borrowed; where private destinations begin, see private.h; "": none */
+	const char *temp; /* borrowed; the same of temporary queues */
+	bool allow_user_send; /* clients may send to those of users */
 };
 
 enum route_result {
@@ -32,12 +35,17 @@ enum route_result {
 enum route_result route_resolve(
 	const struct route *r, struct span from, struct buf *scratch, struct span *to) MUST_USE;
 
+/*
+ * What follows the prefix, its slash included; at NULL when the destination is not
+ * below it, or the prefix is empty.
+ */
+struct span route_tail(struct span destination, const char *prefix) MUST_USE;
+
 /* Is this a destination under a broker prefix, with something behind it? */
 bool route_is_broker(const struct route *r, struct span destination) MUST_USE;
 
 /*
- * May clients subscribe to this pattern? What is private (/user) is never
- * reached by one.
+ * May clients subscribe to this pattern? What is private is never reached by one.
  */
 bool route_allows_pattern(const struct route *r, struct span pattern) MUST_USE;
 

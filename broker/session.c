@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "broker/ack.h"
 #include "broker/broker.h"
 #include "broker/compat.h"
@@ -44,6 +45,7 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 	s->shard = shard;
 	s->conn = c;
 	s->id = ++shard->next_id;
+	random_name(s->name, sizeof(s->name) - 1);
 	s->version = STOMP_VERSION_1_2; /* what CONNECT is read as */
 	s->opened_ms = s->heard_ms = s->sent_ms = clock_ms();
 	list_init(&s->wait);
@@ -101,7 +103,7 @@ void session_on_close(void *session)
 	session_end_subscriptions(s);
 	acks_free(s->acks);
 	transactions_fini(&s->transactions);
-	shard_forget_publisher(s->shard, s);
+	shard_forget(s->shard, s);
 	session_forget_receipts(s);
 	outbound_clear(&s->out);
 	drop_parser(s);

@@ -23,6 +23,10 @@ struct stomp_parser;
 struct subscription;
 struct wire;
 
+enum {
+	SESSION_NAME_BYTES = 27 /* 26 characters, which nobody can guess, and a NUL */
+};
+
 enum session_state {
 	SESSION_OPEN,      /* the connection is up; CONNECT is awaited */
 	SESSION_CONNECTED, /* identified; may send and subscribe */
@@ -36,6 +40,9 @@ struct session {
 	struct shard *shard;
 	struct conn *conn;
 	uint64_t id; /* of this process, never used again */
+	char name
+		[SESSION_NAME_BYTES]; /* of all nodes; the client is told, others only by reply-to */
+	bool is_findable;             /* in shard->by_name */
 	struct wheel_timer timer;
 
 	enum session_state state;

@@ -30,6 +30,47 @@ static bool check_prefixes(const struct config *c, const char *path, const struc
 	return true;
 }
 
+/* Does one of the two prefixes lie below the other, or is it the same? */
+static bool overlap(const char *a, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b), least = a_len < b_len ? a_len : b_len;
+	const char *longer = a_len < b_len ? b : a;
+
+	return memcmp(a, b, least) == 0 && (longer[least] == '/' || !longer[least]);
+}
+
+static bool is_apart(const char *prefix, const struct config_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (overlap(prefix, list->items[i]))
+			return false;
+	}
+	return true;
+}
+
+/* What is private must not be reached by another way. */
+static bool check_private(
+	const struct config *c, const char *path, const char *prefix, struct config_error *error)
+{
+	const char *why = NULL;
+
+	if (!prefix[0])
+		return true;
+	if (!route_check_prefix(prefix, &why)) {
+		config_blame(c, path, -1, why, error);
+		return false;
+	}
+	if (is_apart(prefix, &c->prefixes_app) && is_apart(prefix, &c->prefixes_broker) &&
+		(prefix == c->prefixes_user || !c->prefixes_user[0] ||
+			!overlap(prefix, c->prefixes_user)))
+		return true;
+	config_blame(c, path, -1,
+		"must not be, or lie above or below, another prefix: choose another one, or \"\" for "
+		"none",
+		error);
+	return false;
+}
+
 static bool set_up_routes(struct broker *b, struct config_error *error)
 {
 	const struct config *c = b->config;
@@ -43,6 +84,9 @@ static bool set_up_routes(struct broker *b, struct config_error *error)
 		!check_prefixes(c, "prefixes.broker", &c->prefixes_broker, error) ||
 		!check_prefixes(c, "subscribe.patterns", &c->subscribe_patterns, error))
 		return false;
+	if (!check_private(c, "prefixes.user", c->prefixes_user, error) ||
+		!check_private(c, "prefixes.temp", c->prefixes_temp, error))
+		return false;
 	b->route = (struct route){
 		.app = texts(&c->prefixes_app),
 		.app_count = c->prefixes_app.count,
@@ -51,6 +95,9 @@ static bool set_up_routes(struct broker *b, struct config_error *error)
 		.patterns = texts(&c->subscribe_patterns),
 		.pattern_count = c->subscribe_patterns.count,
 		.allow_client_publish = c->allow_client_publish,
+		.user = c->prefixes_user,
+		.temp = c->prefixes_temp,
+		.allow_user_send = c->allow_user_send,
 	};
 	b->forward.names = &c->headers_forward;
 	for (size_t i = 0; i < c->headers_forward.count; i++)

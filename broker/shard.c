@@ -70,10 +70,20 @@ void shard_hand_over(struct shard *s, struct publish *p, struct session *from)
 	shard_wake(&s->broker->shards[0]);
 }
 
-void shard_forget_publisher(struct shard *s, const struct session *session)
+void shard_make_findable(struct shard *s, struct session *session)
+{
+	if (session->is_findable || principal_is_anonymous(session->principal))
+		return;
+	session->is_findable = true;
+	map_put(&s->by_name, span_of(session->name), session);
+}
+
+void shard_forget(struct shard *s, const struct session *session)
 {
 	if (session->last_publish > 0)
 		(void)map_remove(&s->publishers, key_of(&session->id));
+	if (session->is_findable)
+		(void)map_remove(&s->by_name, span_of(session->name));
 }
 
 void shard_accepted(struct shard *s, struct publish *p)
@@ -94,64 +104,6 @@ void shard_accepted(struct shard *s, struct publish *p)
 		receipt_answered(r);
 	}
 	free(p);
-}
-
-/* A message on its way to its subscribers. */
-struct delivery {
-	const struct bus_message *message;
-	const char *id;
-	struct wire *wires[STOMP_VERSION_COUNT]; /* made when the first one needs it */
-	unsigned count;
-};
-
-/*
- * The rules were asked about an exact destination when it was subscribed to; what
- * a pattern would reach, they are asked now.
- */
-static bool may_hear(const struct session *session, struct span destination)
-{
-	return access_is_allowed(
-		session->shard->broker->access, ACCESS_SUBSCRIBE, destination, session->principal);
-}
-
-/* Nobody joins or leaves the topic while it is walked: closing takes a turn. */
-static void deliver(struct shard *s, struct delivery *d, const struct topic *topic)
-{
-	for (uint32_t i = 0; i < topic->count; i++) {
-		struct subscription *subscription = topic->subscriptions[i];
-		struct session *session = subscription->session;
-		struct wire **wire = &d->wires[session->version];
-
-		if (topic->node && !may_hear(session, d->message->destination))
-			continue;
-		if (!*wire)
-			*wire = wire_message(
-				d->message, span_of(d->id), session->version, &s->scratch);
-		if (subscription->ack == SUBSCRIPTION_AUTO)
-			session_push(session, wire_ref(*wire), subscription);
-		else
-			session_deliver(session, wire_ref(*wire), subscription, d->id);
-		d->count++;
-	}
-}
-
-void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id)
-{
-	struct delivery d = { .message = m, .id = id };
-	const struct topic *topic = topics_find(&s->topics, m->destination);
-	struct trie_node *const *found;
-	size_t count = topics_match(&s->topics, m->destination, &found);
-
-	stats_add(&s->stats.messages_dispatched, 1);
-	if (topic)
-		deliver(s, &d, topic);
-	for (size_t i = 0; i < count; i++) {
-		for (topic = trie_value(found[i]); topic; topic = topic->after)
-			deliver(s, &d, topic);
-	}
-	stats_add(&s->stats.messages_queued, d.count);
-	for (size_t i = 0; i < countof(d.wires); i++)
-		wire_unref(d.wires[i]);
 }
 
 static void take_mail(struct shard *s)
@@ -384,6 +336,7 @@ bool shard_init(struct shard *s, struct broker *broker, unsigned index)
 	list_init(&s->waiting);
 	list_init(&s->owed);
 	map_init(&s->publishers);
+	map_init(&s->by_name);
 	topics_init(&s->topics, config->subscribe_separator == 1);
 	wheel_init(&s->wheel, clock_ms());
 	s->beat = wire_new(SPAN("\n"), true);
@@ -444,12 +397,15 @@ void shard_fini(struct shard *s)
 	ring_fini(&s->outbox);
 	topics_fini(&s->topics);
 	map_fini(&s->publishers);
+	map_fini(&s->by_name);
 	while (s->parser_count > 0)
 		stomp_parser_free(s->parsers[--s->parser_count]);
 	free(s->spare);
 	wire_unref(s->beat);
 	buf_fini(&s->scratch);
 	buf_fini(&s->route_scratch);
+	buf_fini(&s->reply_scratch);
+	buf_fini(&s->key_scratch);
 	ev_timer_stop(s->loop, &s->tick);
 	ev_async_stop(s->loop, &s->wake);
 	ev_prepare_stop(s->loop, &s->turn);

@@ -52,6 +52,7 @@ struct shard {
 	struct list owed;     /* struct receipt.owed */
 	uint64_t next_id;
 	struct map publishers; /* sessions that have sent something; key: their id */
+	struct map by_name; /* sessions of users that have private subscriptions; key: their name */
 	struct topics topics;
 
 	struct stomp_parser *parsers[PARSERS_KEPT];
@@ -59,7 +60,9 @@ struct shard {
 	struct pending *spare; /* for the next frame that passes the interceptors */
 	struct wire *beat;
 	struct buf scratch;
-	struct buf route_scratch;
+	struct buf route_scratch; /* where a SEND goes */
+	struct buf reply_scratch; /* and where it is to be answered */
+	struct buf key_scratch;   /* the topic of what is dispatched */
 
 	struct ring inbox;          /* from the hub: struct mail */
 	_Atomic size_t inbox_bytes; /* of messages in it */
@@ -105,8 +108,14 @@ void shard_publish(struct shard *s, const struct bus_message *content, struct se
 /* The same for a publish that holds a copy of its content; takes it. */
 void shard_hand_over(struct shard *s, struct publish *p, struct session *from);
 
-/* The session is going: nobody is to be told of its publishes. */
-void shard_forget_publisher(struct shard *s, const struct session *session);
+/*
+ * From now on the session is found by its name. An anonymous one need not be: its
+ * name stands in its topics.
+ */
+void shard_make_findable(struct shard *s, struct session *session);
+
+/* The session is going: nobody is to be told of its publishes, nor to find it. */
+void shard_forget(struct shard *s, const struct session *session);
 
 /* A message has come from the bus: to everyone here who subscribed to its destination. */
 void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id);

@@ -84,9 +84,9 @@ enum topics_verdict topics_check_pattern(
 								      : TOPICS_PATTERN;
 }
 
-static struct topic *topic_of(struct topics *t, struct span destination)
+static struct topic *topic_of(struct topics *t, struct span destination, struct span shown)
 {
-	bool special = stomp_pattern_is_special(destination);
+	bool special = !shown.at && stomp_pattern_is_special(destination);
 	struct map *map = special ? &t->by_pattern : &t->by_destination;
 	struct topic *topic = map_get(map, destination);
 	struct span pattern;
@@ -94,10 +94,14 @@ static struct topic *topic_of(struct topics *t, struct span destination)
 
 	if (topic)
 		return topic;
-	topic = mem_zalloc(sizeof(*topic) + destination.len);
+	topic = mem_zalloc(sizeof(*topic) + destination.len + shown.len);
 	copy = (char *)(topic + 1);
 	memcpy(copy, destination.at, destination.len);
-	topic->destination = (struct span){ copy, destination.len };
+	topic->destination = topic->shown = (struct span){ copy, destination.len };
+	if (shown.at) {
+		memcpy(copy + destination.len, shown.at, shown.len);
+		topic->shown = (struct span){ copy + destination.len, shown.len };
+	}
 	map_put(map, topic->destination, topic);
 	if (!special)
 		return topic;
@@ -146,8 +150,8 @@ static void topic_add(struct topic *topic, struct subscription *s)
 	topic->subscriptions[topic->count++] = s;
 }
 
-struct subscription *subscription_new(struct topics *t, struct session *session,
-	struct span destination, struct span id, struct span line)
+struct subscription *subscription_new_private(struct topics *t, struct session *session,
+	struct span destination, struct span shown, struct span id, struct span line)
 {
 	struct subscription *s = mem_zalloc(sizeof(*s) + id.len + line.len);
 
@@ -160,9 +164,17 @@ struct subscription *subscription_new(struct topics *t, struct session *session,
 	s->line_len = (uint32_t)line.len;
 	if (line.len > 0)
 		memcpy(s->line, line.at, line.len);
-	s->topic = topic_of(t, destination);
+	s->topic = topic_of(t, destination, shown);
 	topic_add(s->topic, s);
 	return s;
+}
+
+struct subscription *subscription_new(struct topics *t, struct session *session,
+	struct span destination, struct span id, struct span line)
+{
+	struct span none = { NULL, 0 };
+
+	return subscription_new_private(t, session, destination, none, id, line);
 }
 
 void subscription_end(struct topics *t, struct subscription *s)

@@ -43,8 +43,9 @@ struct subscription {
 
 struct topic {
 	struct span destination; /* or the pattern; in the same block */
-	struct trie_node *node;  /* NULL: an exact destination */
-	struct topic *before;    /* those of patterns that differ in names alone */
+	struct span shown;      /* the same, or what it is called by those who own it (private.h) */
+	struct trie_node *node; /* NULL: an exact destination */
+	struct topic *before;   /* those of patterns that differ in names alone */
 	struct topic *after;
 	bool costly;                         /* see trie_is_costly() */
 	struct subscription **subscriptions; /* owned; order means nothing */
@@ -72,7 +73,7 @@ void topics_init(struct topics *t, bool dots);
 /* All subscriptions must have ended. */
 void topics_fini(struct topics *t);
 
-/* NULL when nobody here has subscribed to it. */
+/* NULL when nobody here has subscribed to it. Finds private topics as well. */
 struct topic *topics_find(const struct topics *t, struct span destination);
 
 /*
@@ -93,6 +94,10 @@ enum topics_verdict topics_check_pattern(
  */
 struct subscription *subscription_new(struct topics *t, struct session *session,
 	struct span destination, struct span id, struct span line) MUST_USE;
+
+/* The same for a private destination, which its subscribers know as `shown`; never a pattern. */
+struct subscription *subscription_new_private(struct topics *t, struct session *session,
+	struct span destination, struct span shown, struct span id, struct span line) MUST_USE;
 
 /* Ends it: no further message; takes the session's reference. */
 void subscription_end(struct topics *t, struct subscription *s);

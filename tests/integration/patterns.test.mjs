@@ -15,7 +15,7 @@ describe('patterns', () => {
 
 	before(async () => {
 		broker = await Broker.start([
-			'--prefixes-broker=/sub,/queue,/user',
+			'--prefixes-broker=/sub,/queue',
 			'--subscribe-patterns=/sub,/user',
 			'--allow-client-publish=true',
 			'--limits-patterns=3',

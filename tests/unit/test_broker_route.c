@@ -57,6 +57,8 @@ static struct route route_of(bool allow_client_publish)
 		.app_count = countof(app),
 		.broker = broker,
 		.broker_count = countof(broker),
+		.user = "/user",
+		.temp = "",
 		.patterns = broker,
 		.pattern_count = 1,
 		.allow_client_publish = allow_client_publish };
