@@ -73,6 +73,8 @@ static bool set_up(SSL_CTX *context)
 	(void)SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 						SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 						SSL_MODE_RELEASE_BUFFERS);
+	/* Or one call reads on for as long as a client sends records without data (KeyUpdate). */
+	(void)SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
 	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
 }
