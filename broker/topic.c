@@ -65,9 +65,10 @@ static bool has_expression(struct span pattern)
 }
 
 enum topics_verdict topics_check_pattern(
-	struct topics *t, struct span pattern, size_t costly_most, const char **why)
+	struct topics *t, struct span pattern, size_t cost_most, const char **why)
 {
 	struct span text = slashed(t, pattern);
+	size_t cost = trie_cost(text);
 	struct stomp_pattern *p;
 
 	if (map_get(&t->by_pattern, pattern))
@@ -80,8 +81,7 @@ enum topics_verdict topics_check_pattern(
 	stomp_pattern_free(p);
 	if (!p)
 		return TOPICS_NOT_A_PATTERN;
-	return trie_is_costly(text) && t->costly_count >= costly_most ? TOPICS_TOO_COSTLY
-								      : TOPICS_PATTERN;
+	return cost > 0 && t->cost + cost > cost_most ? TOPICS_TOO_COSTLY : TOPICS_PATTERN;
 }
 
 static struct topic *topic_of(struct topics *t, struct span destination, struct span shown)
@@ -111,8 +111,8 @@ static struct topic *topic_of(struct topics *t, struct span destination, struct 
 	if (topic->after)
 		topic->after->before = topic;
 	trie_set_value(topic->node, topic);
-	topic->costly = trie_is_costly(pattern);
-	t->costly_count += topic->costly;
+	topic->cost = trie_cost(pattern);
+	t->cost += topic->cost;
 	return topic;
 }
 
@@ -134,7 +134,7 @@ static void topic_free(struct topics *t, struct topic *topic)
 	(void)map_remove(topic->node ? &t->by_pattern : &t->by_destination, topic->destination);
 	if (topic->node)
 		topic_detach(t, topic);
-	t->costly_count -= topic->costly;
+	t->cost -= topic->cost;
 	free(topic->subscriptions);
 	free(topic);
 }

@@ -47,7 +47,7 @@ struct topic {
 	struct trie_node *node; /* NULL: an exact destination */
 	struct topic *before;   /* those of patterns that differ in names alone */
 	struct topic *after;
-	bool costly;                         /* see trie_is_costly() */
+	size_t cost;                         /* see trie_cost() */
 	struct subscription **subscriptions; /* owned; order means nothing */
 	uint32_t count;
 	uint32_t size;
@@ -58,14 +58,14 @@ struct topics {
 	struct map by_pattern;
 	struct trie patterns;
 	struct buf scratch;
-	bool dots;           /* segments of patterns stand between dots, not slashes */
-	size_t costly_count; /* of the topics */
+	bool dots;   /* segments of patterns stand between dots, not slashes */
+	size_t cost; /* of the topics */
 };
 
 enum topics_verdict {
 	TOPICS_PATTERN,
 	TOPICS_NOT_A_PATTERN, /* *why says what is wrong with it, static */
-	TOPICS_TOO_COSTLY,    /* there are costly_most such patterns already */
+	TOPICS_TOO_COSTLY,    /* with those that are there it would be more than cost_most */
 };
 
 /* `dots`: what stands between the segments of patterns. */
@@ -85,7 +85,7 @@ size_t topics_match(struct topics *t, struct span destination, struct trie_node 
 
 /* May somebody subscribe to this pattern? */
 enum topics_verdict topics_check_pattern(
-	struct topics *t, struct span pattern, size_t costly_most, const char **why) MUST_USE;
+	struct topics *t, struct span pattern, size_t cost_most, const char **why) MUST_USE;
 
 /*
  * A live subscription with one reference, the session's. `line` is the header

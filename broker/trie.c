@@ -13,6 +13,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum {
+	/* Of a segment with a wildcard inside: they take as long to compare as a step takes. */
+	GLOB_BYTES = 8
+};
+
 enum kind {
 	KIND_TEXT,
 	KIND_GLOB, /* holds * or ? among others */
@@ -227,7 +232,7 @@ void *trie_value(const struct trie_node *node)
 size_t trie_match(struct trie *t, struct span destination, struct trie_node *const **found)
 {
 	struct span segment;
-	size_t count = 0;
+	size_t count = 0, segments = 0;
 
 	*found = t->here.nodes;
 	if (!t->root || destination.len == 0 || destination.at[0] != '/')
@@ -235,6 +240,8 @@ size_t trie_match(struct trie *t, struct span destination, struct trie_node *con
 	reach(t, t->root);
 	arrive(t);
 	while (t->here.count > 0 && take_segment(&destination, &segment)) {
+		if (++segments > TRIE_SEGMENTS_MOST)
+			return 0;
 		for (size_t i = 0; i < t->here.count; i++)
 			step_from(t, t->here.nodes[i], segment);
 		arrive(t);
@@ -247,17 +254,22 @@ size_t trie_match(struct trie *t, struct span destination, struct trie_node *con
 	return count;
 }
 
-bool trie_is_costly(struct span pattern)
+size_t trie_cost(struct span pattern)
 {
 	struct span segment;
-	size_t wild = 0;
+	size_t wild = 0, behind_deep = 0, glob = 0;
+	bool deep = false;
 
 	while (take_segment(&pattern, &segment)) {
 		enum kind kind = kind_of(segment);
 
-		if (kind == KIND_GLOB)
-			return true;
 		wild += kind != KIND_TEXT;
+		behind_deep += deep;
+		deep |= kind == KIND_DEEP;
+		if (kind == KIND_GLOB)
+			glob += 1 + segment.len / GLOB_BYTES;
 	}
-	return wild > 1;
+	if (wild < 2 && glob == 0)
+		return 0;
+	return behind_deep + glob > 0 ? behind_deep + glob : 1;
 }

@@ -13,6 +13,10 @@
 
 #include <stdint.h>
 
+enum {
+	TRIE_SEGMENTS_MOST = 64
+};
+
 struct trie_node;
 
 struct trie_set {
@@ -43,15 +47,18 @@ void *trie_value(const struct trie_node *node);
 
 /*
  * The patterns that match, each once, in no order; *found is valid until the
- * next call for this trie.
+ * next call for this trie. None matches a destination of more than
+ * TRIE_SEGMENTS_MOST segments.
  */
 size_t trie_match(struct trie *t, struct span destination, struct trie_node *const **found);
 
 /*
- * Does the pattern hold more than one wildcard segment, or a wildcard inside a
- * longer segment? Of the others a walk only ever meets a number that depends on
- * the destination's segments; of these it may meet all.
+ * What one segment of a destination may cost because of this pattern; 0 when it
+ * has no more than one wildcard segment, and none inside a longer segment. Of
+ * such patterns a walk only ever meets a number that depends on the destination's
+ * segments; of the others it may meet all. What stands behind a ** may be met
+ * with each segment anew, and a long glob takes long to compare.
  */
-bool trie_is_costly(struct span pattern);
+size_t trie_cost(struct span pattern) MUST_USE;
 
 #endif

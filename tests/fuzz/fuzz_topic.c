@@ -1,6 +1,7 @@
 /*
  * The law: whatever patterns come and go, a destination finds those that
- * stomp/pattern.h says match it, each once, and no other.
+ * stomp/pattern.h says match it, each once, and no other; one of too many
+ * segments finds none.
  *
  * Each line is "+PATTERN", "-NUMBER of a live one" or a destination.
  */
@@ -27,7 +28,7 @@ static void add(struct topics *t, struct live *live, struct span pattern)
 	const char *why;
 
 	if (live->count == LIVE_MOST || !stomp_pattern_is_special(pattern) ||
-		topics_check_pattern(t, pattern, LIVE_MOST, &why) != TOPICS_PATTERN)
+		topics_check_pattern(t, pattern, SIZE_MAX, &why) != TOPICS_PATTERN)
 		return;
 	live->items[live->count++] = subscription_new(t, NULL, pattern, none, none);
 }
@@ -50,13 +51,22 @@ static bool matches(struct span text, struct span destination)
 	return yes;
 }
 
+static bool is_too_deep(struct span destination)
+{
+	size_t segments = 0;
+
+	for (size_t i = 0; i < destination.len; i++)
+		segments += destination.at[i] == '/';
+	return segments > TRIE_SEGMENTS_MOST;
+}
+
 static void check(struct topics *t, const struct live *live, struct span destination)
 {
 	struct trie_node *const *found;
 	size_t count = topics_match(t, destination, &found);
 	size_t expected = 0, got = 0;
 
-	for (size_t i = 0; i < live->count; i++)
+	for (size_t i = 0; i < live->count && !is_too_deep(destination); i++)
 		expected += matches(live->items[i]->topic->destination, destination);
 	for (size_t i = 0; i < count; i++) {
 		for (const struct topic *at = trie_value(found[i]); at; at = at->after) {

@@ -310,15 +310,70 @@ START_TEST(costly_ones_are_counted)
 			    *same = subscribe(1, SPAN("/sub/*/*"));
 	const char *why;
 
-	ck_assert_uint_eq(t.costly_count, 1);
+	ck_assert_uint_eq(t.cost, 1);
 	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/*/*"), 1, &why), TOPICS_PATTERN);
 	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/a*"), 1, &why), TOPICS_TOO_COSTLY);
 	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/*/a"), 1, &why), TOPICS_PATTERN);
 	ck_assert_int_eq(topics_check_pattern(&t, SPAN("/sub/**"), 1, &why), TOPICS_PATTERN);
 	subscription_end(&t, s);
-	ck_assert_uint_eq(t.costly_count, 1);
+	ck_assert_uint_eq(t.cost, 1);
 	subscription_end(&t, same);
-	ck_assert_uint_eq(t.costly_count, 0);
+	ck_assert_uint_eq(t.cost, 0);
+}
+END_TEST
+
+static const struct {
+	const char *pattern;
+	size_t cost;
+} costs[] = {
+	{ "/sub/**", 0 },
+	{ "/sub/**/a/b/c", 0 },
+	{ "/sub/{x}/a", 0 },
+	{ "/sub/*/*", 1 },
+	{ "/sub/{x}/a/*/b/*", 1 },
+	{ "/sub/a*", 1 },
+	{ "/sub/*/a?/b", 1 },
+	{ "/sub/a*/b*", 2 },
+	{ "/sub/*/**", 1 },
+	{ "/sub/**/*", 1 },
+	{ "/sub/**/*/b/c", 3 },
+	{ "/sub/**/b/**/c", 3 },
+	{ "/sub/**/b/c*", 3 },
+	{ "/sub/012345*", 1 },
+	{ "/sub/0123456*", 2 },
+};
+
+START_TEST(cost)
+{
+	struct span text = span_of(costs[_i].pattern);
+	struct subscription *s;
+	const char *why;
+
+	if (costs[_i].cost > 0)
+		ck_assert_int_eq(topics_check_pattern(&t, text, costs[_i].cost - 1, &why),
+			TOPICS_TOO_COSTLY);
+	ck_assert_int_eq(topics_check_pattern(&t, text, costs[_i].cost, &why), TOPICS_PATTERN);
+	s = subscribe(0, text);
+	ck_assert_uint_eq(t.cost, costs[_i].cost);
+	subscription_end(&t, s);
+	ck_assert_uint_eq(t.cost, 0);
+}
+END_TEST
+
+/* A walk is as long as the destination; ** would have to look at each of its segments. */
+START_TEST(too_deep_for_patterns)
+{
+	struct subscription *s = subscribe(0, SPAN("/sub/**"));
+	char text[5 + 2 * TRIE_SEGMENTS_MOST] = "/sub";
+	size_t len = strlen(text);
+
+	for (size_t segments = 1; segments <= TRIE_SEGMENTS_MOST; segments++, len += 2) {
+		ck_assert_uint_eq(reached((struct span){ text, len }), 1);
+		memcpy(text + len, "/a", 2);
+	}
+	ck_assert_uint_eq(reached((struct span){ text, len }), 0);
+	ck_assert_uint_eq(reached((struct span){ text, len - 2 }), 1);
+	subscription_end(&t, s);
 }
 END_TEST
 
@@ -341,6 +396,8 @@ int main(void)
 	tcase_add_test(tc, names_share_a_place);
 	tcase_add_test(tc, what_is_no_pattern);
 	tcase_add_test(tc, costly_ones_are_counted);
+	tcase_add_loop_test(tc, cost, 0, (int)countof(costs));
+	tcase_add_test(tc, too_deep_for_patterns);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
