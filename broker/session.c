@@ -408,13 +408,22 @@ static bool must_wait(const struct session *s)
 	       s->receipt_bytes >= config_of(s)->limits_queue;
 }
 
+/* Others are held up only by who waits for room, not by who waits for its receipts. */
+static void judge_size(struct session *s)
+{
+	s->shard->large_waiting -= s->is_large;
+	s->is_large = publishes_most(s) > 1 && lacks_credit(s);
+	s->shard->large_waiting += s->is_large;
+}
+
 static void wait_for_credit(struct session *s)
 {
+	if (s->pending)
+		return;
+	judge_size(s);
 	if (session_is_held(s))
 		return;
 	list_push(&s->shard->waiting, &s->wait);
-	s->is_large = publishes_most(s) > 1;
-	s->shard->large_waiting += s->is_large;
 	conn_pause(s->conn);
 }
 

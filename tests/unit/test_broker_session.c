@@ -346,6 +346,32 @@ START_TEST(a_commit_that_waited_ends_with_its_client)
 }
 END_TEST
 
+/* Who only waits for receipts keeps nobody from sending, whatever its transactions hold. */
+START_TEST(waiting_for_receipts_holds_up_nobody)
+{
+	struct shard *shard = &broker.shards[0];
+
+	connect_both();
+	say(1, "SUBSCRIBE\nid:0\ndestination:/sub/a\n\n\0");
+	say(0, "BEGIN\ntransaction:t\n\n\0SEND\ndestination:/pub/a\ntransaction:t\n\none\0");
+	sessions[0]->receipt_count = config.limits_receipts;
+	say(0, "COMMIT\ntransaction:t\n\n\0");
+	ck_assert(wires[0].paused);
+	say(1, "SEND\ndestination:/pub/a\n\nother\0");
+	ck_assert_uint_eq(heard(1, "other"), 1);
+	ck_assert_uint_eq(heard(1, "one"), 0);
+	sessions[0]->receipt_count = 0;
+	shard->reserved = OUTBOX_SLOTS - 1;
+	session_go_on(sessions[0]);
+	ck_assert_uint_eq(shard->large_waiting, 1); /* now it waits for room */
+	shard->reserved = 0;
+	session_go_on(sessions[0]);
+	turn();
+	ck_assert_uint_eq(heard(1, "one"), 1);
+	ck_assert_uint_eq(shard->large_waiting, 0);
+}
+END_TEST
+
 /* Until the interceptor has answered, its room is kept, and given back. */
 START_TEST(later_keeps_room_for_a_transaction)
 {
@@ -549,6 +575,7 @@ int main(void)
 	tcase_add_test(tc, a_held_client_is_not_taken_for_dead);
 	tcase_add_test(tc, a_commit_waits_for_room_for_all);
 	tcase_add_test(tc, a_commit_that_waited_ends_with_its_client);
+	tcase_add_test(tc, waiting_for_receipts_holds_up_nobody);
 	tcase_add_test(tc, later_keeps_room_for_a_transaction);
 	tcase_add_test(tc, a_denied_frame_is_not_held);
 	tcase_add_test(tc, a_transaction_may_not_rest_for_ever);
