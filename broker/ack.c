@@ -58,8 +58,8 @@ static size_t bytes_of(const struct delivery *d)
 	return d->wire->len + d->subscription->line_len;
 }
 
-void acks_push(struct acks *a, struct wire *wire, struct subscription *subscription, const char *id,
-	uint64_t now_ms)
+struct delivery *acks_push(struct acks *a, struct wire *wire, struct subscription *subscription,
+	const char *id, uint64_t now_ms)
 {
 	struct delivery *d = mem_zalloc(sizeof(*d));
 
@@ -71,6 +71,12 @@ void acks_push(struct acks *a, struct wire *wire, struct subscription *subscript
 	list_push(&a->waiting, &d->link);
 	a->waiting_count++;
 	a->waiting_bytes += bytes_of(d);
+	return d;
+}
+
+bool acks_have_room(const struct acks *a)
+{
+	return a->waiting_count == 0 && a->unacked_count < a->most;
 }
 
 static void leave_waiting(struct acks *a, struct delivery *d)
@@ -115,6 +121,13 @@ static struct delivery *find(const struct list *in, uint64_t number)
 	return NULL;
 }
 
+const struct delivery *acks_find(const struct acks *a, uint64_t number)
+{
+	const struct delivery *d = find(&a->unacked, number);
+
+	return d ? d : find(&a->ended, number);
+}
+
 /* As it was written: no sign, no leading zero. 0 is never a number. */
 static uint64_t read_number(struct span text)
 {
@@ -134,9 +147,8 @@ static uint64_t read_number(struct span text)
 const struct delivery *acks_by_number(const struct acks *a, struct span text)
 {
 	uint64_t number = read_number(text);
-	const struct delivery *d = number ? find(&a->unacked, number) : NULL;
 
-	return d || !number ? d : find(&a->ended, number);
+	return number ? acks_find(a, number) : NULL;
 }
 
 const struct delivery *acks_by_message(

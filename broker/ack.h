@@ -21,6 +21,7 @@ struct delivery {
 	struct wire *wire;                 /* one reference while it waits, then NULL */
 	struct subscription *subscription; /* one reference */
 	uint64_t number;                   /* the ack header; its own on this connection, never 0 */
+	uint64_t given;                    /* its number for broker/intake.h; 0: of a topic */
 	char id[MESSAGE_ID_BYTES];         /* the message-id header */
 };
 
@@ -41,9 +42,15 @@ struct acks *acks_new(size_t most) MUST_USE;
 /* Accepts NULL. */
 void acks_free(struct acks *a);
 
-/* Puts a message behind those that wait. Takes one reference of `wire`; copies `id`. */
-void acks_push(struct acks *a, struct wire *wire, struct subscription *subscription, const char *id,
-	uint64_t now_ms);
+/*
+ * Puts a message behind those that wait. Takes one reference of `wire`; copies `id`.
+ * What is returned is valid until the next call.
+ */
+struct delivery *acks_push(struct acks *a, struct wire *wire, struct subscription *subscription,
+	const char *id, uint64_t now_ms);
+
+/* Would a message go out at once? */
+bool acks_have_room(const struct acks *a) MUST_USE;
 
 /*
  * The next message that may go out, or NULL: none waits, or too many are
@@ -53,6 +60,9 @@ const struct delivery *acks_pull(struct acks *a, struct wire **wire, uint64_t no
 
 /* By the ack header of STOMP 1.2; NULL when nothing of that number is unanswered. */
 const struct delivery *acks_by_number(const struct acks *a, struct span text) MUST_USE;
+
+/* By its own number; NULL when it has been answered. */
+const struct delivery *acks_find(const struct acks *a, uint64_t number) MUST_USE;
 
 /* By message-id, for the older versions; `subscription` (at NULL: any) is an id. */
 const struct delivery *acks_by_message(

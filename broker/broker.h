@@ -33,6 +33,13 @@ struct header_rules {
 	const struct config_list *names; /* borrowed */
 };
 
+/* What the queues of this node hold. */
+struct queue_load {
+	size_t queues; /* those of other nodes that it uses too */
+	size_t messages;
+	size_t bytes;
+};
+
 struct broker {
 	const struct config *config; /* borrowed */
 	char node[NODE_NAME_BYTES];  /* random; in every message-id, and for other nodes' notes */
@@ -56,6 +63,7 @@ struct broker {
 	unsigned shard_count;
 	struct server_group *servers; /* those of the shards */
 	struct hub *hub;
+	struct queues *queues; /* the hub's; NULL: there are none */
 	_Atomic unsigned connections;
 	_Atomic unsigned shards_running;
 	_Atomic bool draining;
@@ -66,6 +74,7 @@ struct broker {
 	enum bus_state bus_state;
 	char bus_why[256];
 	struct bus_counters bus_counters; /* as of the hub's last tick */
+	struct queue_load queue_load;     /* the same */
 };
 
 /*

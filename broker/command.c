@@ -5,8 +5,10 @@
 #include "broker/ack.h"
 #include "broker/broker.h"
 #include "broker/compat.h"
+#include "broker/intake.h"
 #include "broker/policy.h"
 #include "broker/private.h"
+#include "broker/queues.h"
 #include "broker/session.h"
 #include "broker/wire.h"
 #include "redis/envelope.h"
@@ -160,9 +162,13 @@ static bool resolve(struct session *s, const struct stomp_frame *frame, struct s
 		return false;
 	if (private_kind(&s->shard->broker->route, from) != PRIVATE_NONE)
 		return resolve_private(s, frame, from, to);
+	if (queues_has(s->shard->broker->queues, from)) {
+		*to = from;
+		return intake_check(s, frame, from);
+	}
 	switch (route_resolve(&s->shard->broker->route, from, &s->shard->route_scratch, to)) {
 	case ROUTE_FOUND:
-		return true;
+		return !queues_has(s->shard->broker->queues, *to) || intake_check(s, frame, *to);
 	case ROUTE_BROKER_ONLY:
 		fail(s, frame, "Not allowed to send there",
 			"clients send to an application prefix (prefixes.app); see allow_client_publish");
@@ -244,6 +250,20 @@ static bool check_pattern(struct session *s, const struct stomp_frame *frame, st
 	return false;
 }
 
+static bool check_topic(struct session *s, const struct stomp_frame *frame, struct span destination)
+{
+	const struct route *route = &s->shard->broker->route;
+
+	if (private_kind(route, destination) == PRIVATE_NONE &&
+		!route_is_broker(route, destination)) {
+		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_DESTINATION))
+			fail(s, frame, "Unknown destination",
+				"the destination is under none of prefixes.broker");
+		return false;
+	}
+	return !stomp_pattern_is_special(destination) || check_pattern(s, frame, destination);
+}
+
 static bool check_subscribe(
 	struct session *s, const struct stomp_frame *frame, struct span id, struct span destination)
 {
@@ -255,15 +275,12 @@ static bool check_subscribe(
 	}
 	if (!check_destination(s, frame, destination))
 		return false;
-	if (private_kind(&s->shard->broker->route, destination) == PRIVATE_NONE &&
-		!route_is_broker(&s->shard->broker->route, destination)) {
-		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_DESTINATION))
-			fail(s, frame, "Unknown destination",
-				"the destination is under none of prefixes.broker");
+	if (queues_has(s->shard->broker->queues, destination)) {
+		if (!intake_check(s, frame, destination))
+			return false;
+	} else if (!check_topic(s, frame, destination)) {
 		return false;
 	}
-	if (stomp_pattern_is_special(destination) && !check_pattern(s, frame, destination))
-		return false;
 	if (find_subscription(s, id, destination)) {
 		if (!compat_ignores(s, frame, COMPAT_DUPLICATE_SUBSCRIPTION))
 			fail(s, frame, "Duplicate subscription",
@@ -345,7 +362,11 @@ void session_subscribe(struct session *s, const struct stomp_frame *frame)
 			"ack must be auto, client or, since STOMP 1.1, client-individual");
 		return;
 	}
-	if (add_subscription(s, frame, header_of(frame, SPAN("id")), destination, ack))
+	if (!add_subscription(s, frame, header_of(frame, SPAN("id")), destination, ack))
+		return;
+	if (queues_has(s->shard->broker->queues, destination))
+		intake_open(s, frame, s->subscriptions);
+	else
 		session_receipt(s, frame, 0);
 }
 
@@ -372,6 +393,7 @@ void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 	subscription = *at;
 	*at = subscription->next;
 	s->subscription_count--;
+	intake_close(s, subscription);
 	if (subscription->ack != SUBSCRIPTION_AUTO)
 		session_end_deliveries(s, subscription);
 	s->pattern_count -= subscription->topic->node != NULL;
@@ -385,6 +407,7 @@ void session_end_subscriptions(struct session *s)
 		struct subscription *subscription = s->subscriptions;
 
 		s->subscriptions = subscription->next;
+		intake_close(s, subscription);
 		subscription_end(&s->shard->topics, subscription);
 	}
 	s->subscription_count = 0;

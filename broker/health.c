@@ -87,6 +87,17 @@ static void put_bus_counters(struct broker *b, struct buf *out)
 		c.notes_sent, c.notes_received, c.notes_lost, c.owner_errors, c.outbox_bytes);
 }
 
+static void put_queues(struct broker *b, struct buf *out)
+{
+	struct queue_load load;
+
+	pthread_mutex_lock(&b->bus_lock);
+	load = b->queue_load;
+	pthread_mutex_unlock(&b->bus_lock);
+	buf_printf(out, ",\"queues\":{\"known\":%zu,\"messages\":%zu,\"bytes\":%zu}", load.queues,
+		load.messages, load.bytes);
+}
+
 static void answer_health(struct broker *b, struct answer *answer)
 {
 	char why[REASON_BYTES], bus_why[REASON_BYTES];
@@ -111,6 +122,8 @@ static void answer_health(struct broker *b, struct answer *answer)
 	put_text(&answer->body, "bus", bus_words[read_bus(b, bus_why)]);
 	put_counters(b, &answer->body);
 	put_bus_counters(b, &answer->body);
+	if (b->queues)
+		put_queues(b, &answer->body);
 	buf_printf(&answer->body, "}\n");
 }
 

@@ -8,10 +8,13 @@
  */
 #include "broker/hub.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/private.h"
+#include "broker/queue_note.h"
+#include "broker/queues.h"
 #include "broker/relay.h"
 #include "redis/bus.h"
 
@@ -27,9 +30,10 @@ struct hub {
 	struct broker *broker;
 	struct bus *bus;
 	struct relay *relay;
-	struct list under_way; /* struct publish, with the bus */
-	uint64_t messages;     /* the second half of message-id */
-	_Atomic bool stalled;  /* publishes wait until a shard has caught up, which then wakes us */
+	uint64_t messages;    /* the second half of message-id */
+	_Atomic bool stalled; /* publishes wait until a shard has caught up, which then wakes us */
+	/* For each shard: struct publish, in order, with the bus or with a queue. */
+	struct list under_way[];
 };
 
 /*
@@ -93,6 +97,10 @@ static void on_message(void *owner, const struct bus_message *m)
 	char id[MESSAGE_ID_BYTES];
 	struct message *shared;
 
+	if (queues_has(b->queues, m->destination)) {
+		queues_hear(b->queues, m);
+		return;
+	}
 	if (private_kind(&b->route, m->destination) == PRIVATE_NONE &&
 		!route_is_broker(&b->route, m->destination)) {
 		stats_add(&b->shards[0].stats.messages_unrouted, 1);
@@ -108,15 +116,11 @@ static void on_message(void *owner, const struct bus_message *m)
 	hub_caught_up(h); /* it may have been an echo: the bus may have room again */
 }
 
-static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
+static void tell_answer(struct hub *h, struct publish *p)
 {
-	struct hub *h = owner;
-	struct publish *p = cookie;
 	struct shard *s = &h->broker->shards[p->shard];
 
 	list_remove(&p->under_way);
-	p->how = how;
-	hub_caught_up(h); /* the bus may have room again */
 	if (p->shard == 0) {
 		shard_accepted(s, p);
 		return;
@@ -125,6 +129,30 @@ static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
 	if (!ring_push(&s->inbox, &p->mail))
 		abort();
 	shard_wake(s);
+}
+
+/* The bus keeps the order by itself; but between it and the queues there is none. */
+void hub_answer(struct hub *h, struct publish *p, enum bus_accepted how)
+{
+	struct list *under_way = &h->under_way[p->shard];
+
+	p->how = how;
+	p->is_answered = true;
+	while (!list_is_empty(under_way)) {
+		struct publish *first = container_of(under_way->next, struct publish, under_way);
+
+		if (!first->is_answered)
+			return;
+		tell_answer(h, first);
+	}
+}
+
+static void on_accepted(void *owner, void *cookie, enum bus_accepted how)
+{
+	struct hub *h = owner;
+
+	hub_caught_up(h); /* the bus may have room again */
+	hub_answer(h, cookie, how);
 }
 
 static void on_state(void *owner, enum bus_state state, const char *why)
@@ -137,26 +165,49 @@ static void on_state(void *owner, enum bus_state state, const char *why)
 	snprintf(b->bus_why, sizeof(b->bus_why), "%s", why ? why : "");
 	pthread_mutex_unlock(&b->bus_lock);
 	relay_on_state(h->relay, state);
+	if (b->queues)
+		queues_on_state(b->queues, state);
 }
 
 static void on_note(void *owner, struct span note)
 {
-	relay_on_note(((struct hub *)owner)->relay, note);
+	struct hub *h = owner;
+
+	if (h->broker->queues && queue_note_is_one(note))
+		queues_on_note(h->broker->queues, note);
+	else
+		relay_on_note(h->relay, note);
 }
 
 static void on_node_gone(void *owner, struct span node)
 {
-	relay_on_node_gone(((struct hub *)owner)->relay, node);
+	struct hub *h = owner;
+
+	relay_on_node_gone(h->relay, node);
+	if (h->broker->queues)
+		queues_on_node_gone(h->broker->queues, node);
 }
 
 struct hub *hub_new(struct broker *broker)
 {
-	struct hub *h = mem_zalloc(sizeof(*h));
+	struct hub *h = mem_zalloc(sizeof(*h) + broker->shard_count * sizeof(struct list));
 
 	h->broker = broker;
 	h->relay = relay_new(broker);
-	list_init(&h->under_way);
+	broker->queues = queues_new(broker);
+	for (unsigned i = 0; i < broker->shard_count; i++)
+		list_init(&h->under_way[i]);
 	return h;
+}
+
+static void drop_publishes(struct list *publishes)
+{
+	while (!list_is_empty(publishes)) {
+		struct publish *p = container_of(publishes->next, struct publish, under_way);
+
+		list_remove(&p->under_way);
+		free(p);
+	}
 }
 
 void hub_free(struct hub *h)
@@ -165,12 +216,10 @@ void hub_free(struct hub *h)
 		return;
 	bus_free(h->bus);
 	relay_free(h->relay);
-	while (!list_is_empty(&h->under_way)) {
-		struct publish *p = container_of(h->under_way.next, struct publish, under_way);
-
-		list_remove(&p->under_way);
-		free(p);
-	}
+	queues_free(h->broker->queues);
+	h->broker->queues = NULL;
+	for (unsigned i = 0; i < h->broker->shard_count; i++)
+		drop_publishes(&h->under_way[i]);
 	free(h);
 }
 
@@ -208,6 +257,8 @@ void hub_start(struct hub *h)
 	else
 		h->bus = bus_local_new(&events, h);
 	relay_start(h->relay, h->bus);
+	if (h->broker->queues)
+		queues_start(h->broker->queues, h->bus);
 }
 
 void hub_take_note(struct hub *h, struct note *note)
@@ -217,8 +268,13 @@ void hub_take_note(struct hub *h, struct note *note)
 
 void hub_publish(struct hub *h, struct publish *p)
 {
-	list_push(&h->under_way, &p->under_way);
-	bus_publish(h->bus, &p->content, p);
+	struct queues *queues = h->broker->queues;
+
+	list_push(&h->under_way[p->shard], &p->under_way);
+	if (queues_has(queues, p->content.destination))
+		queues_publish(queues, p);
+	else
+		bus_publish(h->bus, &p->content, p);
 }
 
 /*
@@ -239,6 +295,8 @@ void hub_collect(struct hub *h)
 {
 	bool more;
 
+	if (h->broker->queues)
+		queues_collect(h->broker->queues);
 	for (unsigned round = 0; round < PUBLISHES_A_TURN; round++) {
 		more = false;
 		for (unsigned i = 1; i < h->broker->shard_count; i++) {
@@ -263,11 +321,17 @@ size_t hub_pending(const struct hub *h)
 	return bus_pending(h->bus);
 }
 
-void hub_publish_counters(const struct hub *h)
+void hub_tick(struct hub *h)
 {
 	struct broker *b = h->broker;
 
+	hub_collect(h);
+	if (b->queues)
+		queues_tick(b->queues, clock_ms());
+
 	pthread_mutex_lock(&b->bus_lock);
 	bus_counters(h->bus, &b->bus_counters);
+	if (b->queues)
+		queues_publish_load(b->queues);
 	pthread_mutex_unlock(&b->bus_lock);
 }

@@ -34,13 +34,19 @@ void hub_collect(struct hub *h);
  */
 bool hub_is_congested(struct hub *h);
 
+/*
+ * On shard 0's thread: what became of a publish. Its shard hears of its publishes
+ * in their order. Takes `p`.
+ */
+void hub_answer(struct hub *h, struct publish *p, enum bus_accepted how);
+
 /* Any shard's thread: its inbox is empty; wakes the hub if that waited for it. */
 void hub_caught_up(struct hub *h);
 
 /* Publishes that the bus has not answered. */
 size_t hub_pending(const struct hub *h);
 
-/* On shard 0's thread: makes the bus's counters known to /health. */
-void hub_publish_counters(const struct hub *h);
+/* On shard 0's thread, at every tick of its loop. */
+void hub_tick(struct hub *h);
 
 #endif

@@ -47,6 +47,8 @@ struct publish {
 	unsigned shard;        /* where it came from */
 	uint64_t session;      /* that sent it */
 	enum bus_accepted how; /* set on the way back */
+	bool is_answered;      /* but not told to its shard, while an older one is not */
+	bool attaches;         /* a consumer to the queue `content.destination`, and is no SEND */
 	struct bus_message content;
 	size_t bytes; /* what it counts against the shard's credit */
 };

@@ -167,6 +167,40 @@ void session_receipt_for(
 		receipt(s, frame, first, first + count - 1);
 }
 
+static void fail_refused(struct session *s, enum bus_accepted how, struct span receipt)
+{
+	const struct config *c = config_of(s);
+
+	switch (how) {
+	case BUS_ACCEPTED:
+	case BUS_LOCAL:
+		break;
+	case BUS_REFUSED:
+		session_fail(s, receipt, "The bus is down",
+			"Redis is away and redis.on_down is refuse; try again later");
+		break;
+	case BUS_TOO_LARGE:
+		session_fail(s, receipt, "Message too large for the bus",
+			"redis.max_payload is %llu bytes",
+			(unsigned long long)c->redis_max_payload);
+		break;
+	case BUS_QUEUE_FULL:
+		session_fail(s, receipt, "The queue is full",
+			"queues.messages is %llu, and queues.bytes %llu for all queues",
+			(unsigned long long)c->queues_messages,
+			(unsigned long long)c->queues_bytes);
+		break;
+	case BUS_QUEUES_FULL:
+		session_fail(s, receipt, "Too many queues", "queues.most is %llu",
+			(unsigned long long)c->queues_most);
+		break;
+	case BUS_QUEUE_SILENT:
+		session_fail(s, receipt, "The queue does not answer",
+			"its node did not say in time whether it has the message");
+		break;
+	}
+}
+
 void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publish)
 {
 	struct span id = { NULL, 0 };
@@ -182,11 +216,5 @@ void session_on_refused(struct session *s, enum bus_accepted how, uint64_t publi
 		if (r->first <= publish && publish <= r->publish && !id.at)
 			id = r->id;
 	}
-	if (how == BUS_TOO_LARGE)
-		session_fail(s, id, "Message too large for the bus",
-			"redis.max_payload is %llu bytes",
-			(unsigned long long)config_of(s)->redis_max_payload);
-	else
-		session_fail(s, id, "The bus is down",
-			"Redis is away and redis.on_down is refuse; try again later");
+	fail_refused(s, how, id);
 }

@@ -17,6 +17,7 @@
 #include "broker/ack.h"
 #include "broker/broker.h"
 #include "broker/compat.h"
+#include "broker/intake.h"
 #include "broker/wire.h"
 #include "stomp/parser.h"
 #include "stomp/writer.h"
@@ -50,6 +51,7 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 	s->opened_ms = s->heard_ms = s->sent_ms = clock_ms();
 	list_init(&s->wait);
 	list_init(&s->receipts);
+	list_init(&s->intakes);
 	list_push(&shard->sessions, &s->link);
 	outbound_init(&s->out);
 	transactions_init(&s->transactions);
@@ -188,6 +190,7 @@ void session_on_room(void *session)
 		s->sent_ms = now;
 	if (!drained)
 		session_rearm(s); /* the age of what waits counts from now on */
+	intake_pump(s);
 	if (s->state != SESSION_CLOSING || s->close_sent)
 		return;
 	if (drained && list_is_empty(&s->receipts) && now >= s->close_at_ms) {
@@ -200,6 +203,7 @@ void session_finish(struct session *s, unsigned code, const char *reason, uint64
 {
 	uint64_t now = clock_ms();
 
+	intake_close_all(s);
 	s->state = SESSION_CLOSING;
 	s->close_code = code;
 	s->close_reason = reason;

@@ -61,6 +61,7 @@ struct session {
 	struct acks *acks; /* owned; NULL while no subscription is acknowledged */
 	struct transactions transactions;
 	size_t pattern_count; /* of those */
+	struct list intakes;  /* struct intake.link: those of them with something to pass on */
 	struct list
 		receipts; /* struct receipt.link, oldest first: those that may not be sent yet */
 	size_t receipt_count;
@@ -96,6 +97,13 @@ void session_push(struct session *s, struct wire *wire, struct subscription *sub
 /* The same for a MESSAGE that the client will acknowledge; `id` is its message-id. */
 void session_deliver(
 	struct session *s, struct wire *wire, struct subscription *subscription, const char *id);
+
+/*
+ * The same for a message of a queue, which takes it back under the number `given`.
+ * The caller has seen that there is room.
+ */
+void session_deliver_given(struct session *s, struct wire *wire, struct subscription *subscription,
+	const char *id, uint64_t given);
 
 /* Is its next frame kept back, and the connection not read? */
 bool session_is_held(const struct session *s);

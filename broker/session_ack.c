@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "broker/ack.h"
 #include "broker/broker.h"
+#include "broker/intake.h"
 #include "broker/session.h"
 #include "broker/topic.h"
 #include "broker/wire.h"
@@ -38,19 +39,32 @@ void session_deliver(
 		session_rearm(s); /* its age counts from now on */
 }
 
+void session_deliver_given(struct session *s, struct wire *wire, struct subscription *subscription,
+	const char *id, uint64_t given)
+{
+	acks_push(s->acks, wire, subscription, id, clock_ms())->given = given;
+	hand_out(s);
+}
+
 void session_settle(struct session *s, uint64_t number, bool taken)
 {
 	struct stats *stats = &s->shard->stats;
-	size_t count = acks_settle(s->acks, number);
+	const struct delivery *d = acks_find(s->acks, number);
 
-	stats_add(taken ? &stats->messages_acked : &stats->messages_nacked, count);
+	if (!d)
+		return; /* a COMMIT, and another frame was faster */
+	intake_settle(d->subscription, d->given, taken);
+	stats_add(taken ? &stats->messages_acked : &stats->messages_nacked,
+		acks_settle(s->acks, number));
 	hand_out(s);
+	intake_pump(s);
 }
 
 void session_end_deliveries(struct session *s, const struct subscription *subscription)
 {
 	acks_end(s->acks, subscription);
 	hand_out(s); /* others may have waited for its place */
+	intake_pump(s);
 }
 
 static const struct delivery *find(const struct session *s, const struct stomp_frame *frame)
@@ -97,7 +111,7 @@ void session_ack(struct session *s, const struct stomp_frame *frame)
 	answer(s, frame, true);
 }
 
-/* A topic has nobody else to give the message to: it is counted. */
+/* A queue gives the message to somebody else; a topic has nobody: it is counted. */
 void session_nack(struct session *s, const struct stomp_frame *frame)
 {
 	answer(s, frame, false);

@@ -71,6 +71,23 @@ static bool check_private(
 	return false;
 }
 
+/* It may lie below a broker prefix, or be one: then it is taken out of that. */
+static bool check_queues(const struct config *c, struct config_error *error)
+{
+	const char *prefix = c->queues_prefix;
+	const char *why = "must not be, or lie above or below, one of prefixes.app, "
+			  "prefixes.user or prefixes.temp";
+
+	if (!prefix[0])
+		return true;
+	if (route_check_prefix(prefix, &why) && is_apart(prefix, &c->prefixes_app) &&
+		(!c->prefixes_user[0] || !overlap(prefix, c->prefixes_user)) &&
+		(!c->prefixes_temp[0] || !overlap(prefix, c->prefixes_temp)))
+		return true;
+	config_blame(c, "queues.prefix", -1, why, error);
+	return false;
+}
+
 static bool set_up_routes(struct broker *b, struct config_error *error)
 {
 	const struct config *c = b->config;
@@ -86,6 +103,8 @@ static bool set_up_routes(struct broker *b, struct config_error *error)
 		return false;
 	if (!check_private(c, "prefixes.user", c->prefixes_user, error) ||
 		!check_private(c, "prefixes.temp", c->prefixes_temp, error))
+		return false;
+	if (!check_queues(c, error))
 		return false;
 	b->route = (struct route){
 		.app = texts(&c->prefixes_app),

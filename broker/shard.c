@@ -7,6 +7,7 @@
 #include "broker/broker.h"
 #include "broker/health.h"
 #include "broker/hub.h"
+#include "broker/intake.h"
 #include "broker/page.h"
 #include "broker/session.h"
 #include "broker/wire.h"
@@ -92,7 +93,7 @@ void shard_accepted(struct shard *s, struct publish *p)
 
 	s->answered++;
 	s->credit_bytes -= p->bytes;
-	if (p->how == BUS_REFUSED || p->how == BUS_TOO_LARGE)
+	if (p->how != BUS_ACCEPTED && p->how != BUS_LOCAL)
 		refused = map_get(&s->publishers, key_of(&p->session));
 	if (refused)
 		session_on_refused(refused, p->how, s->answered);
@@ -211,6 +212,7 @@ static void on_wake(struct ev_loop *loop, ev_async *async, int events)
 		hub_collect(s->broker->hub);
 	else
 		take_mail(s);
+	intake_take_mail(s);
 	if (!s->stopping && atomic_load(&s->broker->draining))
 		start_stopping(s);
 }
@@ -224,10 +226,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	atomic_store_explicit(&s->ticked_ms, now, memory_order_relaxed);
 	wheel_advance(&s->wheel, now);
 	atomic_store_explicit(&s->request_count, server_requests(s->server), memory_order_relaxed);
-	if (is_hub_here(s)) {
-		hub_collect(s->broker->hub);
-		hub_publish_counters(s->broker->hub);
-	}
+	if (is_hub_here(s))
+		hub_tick(s->broker->hub);
 	if (s->stopping && may_leave(s))
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -337,6 +337,8 @@ bool shard_init(struct shard *s, struct broker *broker, unsigned index)
 	list_init(&s->owed);
 	map_init(&s->publishers);
 	map_init(&s->by_name);
+	map_init(&s->intakes);
+	queue_mailbox_init(&s->queue_mail);
 	topics_init(&s->topics, config->subscribe_separator == 1);
 	wheel_init(&s->wheel, clock_ms());
 	s->beat = wire_new(SPAN("\n"), true);
@@ -398,6 +400,8 @@ void shard_fini(struct shard *s)
 	topics_fini(&s->topics);
 	map_fini(&s->publishers);
 	map_fini(&s->by_name);
+	map_fini(&s->intakes);
+	queue_mailbox_fini(&s->queue_mail);
 	while (s->parser_count > 0)
 		stomp_parser_free(s->parsers[--s->parser_count]);
 	free(s->spare);

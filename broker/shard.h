@@ -13,6 +13,7 @@
 #include "base/ring.h"
 #include "base/wheel.h"
 #include "broker/message.h"
+#include "broker/queue_mail.h"
 #include "broker/stats.h"
 #include "broker/topic.h"
 
@@ -54,6 +55,9 @@ struct shard {
 	struct map publishers; /* sessions that have sent something; key: their id */
 	struct map by_name; /* sessions of users that have private subscriptions; key: their name */
 	struct topics topics;
+	struct map intakes;   /* of this shard's consumers of queues; key: their number */
+	uint64_t last_intake; /* number */
+	struct queue_mailbox queue_mail; /* from the hub */
 
 	struct stomp_parser *parsers[PARSERS_KEPT];
 	size_t parser_count;

@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+struct intake;
 struct session;
 struct topic;
 
@@ -33,6 +34,7 @@ struct subscription {
 	uint32_t place;            /* in topic->subscriptions */
 	struct topic *topic;       /* NULL once it has ended */
 	struct session *session;   /* borrowed; NULL once it has ended */
+	struct intake *intake;     /* of a consumer of a queue (broker/intake.h), else NULL */
 	struct subscription *next; /* of the session; kept by session.c */
 	uint32_t id_len;
 	uint32_t line_len; /* 0: STOMP 1.0 without an id */

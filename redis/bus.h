@@ -53,6 +53,11 @@ enum bus_accepted {
 	BUS_LOCAL,     /* Redis is away; this node's subscribers have got it (on_down = local) */
 	BUS_REFUSED,   /* Redis is away (on_down = refuse) */
 	BUS_TOO_LARGE, /* longer than max_payload once it is in its envelope */
+
+	/* Never of a bus, but of queues: see broker/queues.h. */
+	BUS_QUEUE_FULL,
+	BUS_QUEUES_FULL,  /* there are too many of them */
+	BUS_QUEUE_SILENT, /* its node did not answer */
 };
 
 enum bus_state {
@@ -117,6 +122,7 @@ struct bus_class {
 		struct bus *b, struct span key, bool take, bus_owner_fn *on_owner, void *cookie);
 	void (*renew_claim)(struct bus *b, struct span key);
 	void (*release_claim)(struct bus *b, struct span key);
+	void (*break_claim)(struct bus *b, struct span key, struct span node);
 };
 
 struct bus {
@@ -194,6 +200,13 @@ static inline void bus_release_claim(struct bus *b, struct span key)
 {
 	if (b->class->release_claim)
 		b->class->release_claim(b, key);
+}
+
+/* Gives up what that other node has claimed, if it is not there any more. */
+static inline void bus_break_claim(struct bus *b, struct span key, struct span node)
+{
+	if (b->class->break_claim)
+		b->class->break_claim(b, key, node);
 }
 
 /* Accepts NULL. No event is delivered from here on, not even for what is pending. */

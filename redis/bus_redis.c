@@ -527,6 +527,11 @@ static void release_claim(struct bus *bus, struct span key)
 	nodes_release_claim(nodes_of(bus), key);
 }
 
+static void break_claim(struct bus *bus, struct span key, struct span node)
+{
+	nodes_break_claim(nodes_of(bus), key, node);
+}
+
 static void redis_free(struct bus *bus)
 {
 	struct bus_redis *b = container_of(bus, struct bus_redis, bus);
@@ -569,7 +574,7 @@ struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *c
 	const struct bus_events *events, void *owner)
 {
 	static const struct bus_class class = { publish, load, state, counters, pending, redis_free,
-		tell, find_owner, renew_claim, release_claim };
+		tell, find_owner, renew_claim, release_claim, break_claim };
 	struct bus_redis *b = mem_zalloc(sizeof(*b));
 	char node[NODE_BYTES + 1], why[256];
 
@@ -585,8 +590,7 @@ struct bus *bus_redis_new(struct ev_loop *loop, const struct bus_redis_config *c
 		abort();
 	outbox_init(&b->outbox);
 	nodes_init(&b->nodes, b, &b->bus, &b->counters, config, config->node ? config->node : node);
-	b->ticked = now_s();
-	b->down_since = now_s();
+	b->ticked = b->down_since = now_s();
 	snprintf(b->why, sizeof(b->why), "redis %s: connecting", b->url.shown);
 	ev_timer_init(&b->tick, on_tick, tick_s, tick_s);
 	ev_timer_start(loop, &b->tick);

@@ -173,7 +173,8 @@ static void complain(struct nodes *n, const redisReply *reply)
 			reply && reply->type == REDIS_REPLY_ERROR ? reply->str : "no such answer"),
 		LOG_STR("remedy",
 			"see that Redis has room for these keys and lets its user SET, GET, DEL "
-			"and EVAL them; until then SockJS over HTTP needs sticky sessions"));
+			"and EVAL them, and ask PUBSUB NUMSUB; until then SockJS over HTTP needs "
+			"sticky sessions, and each node has queues of its own"));
 }
 
 static void answer(struct ask *a, enum bus_owner owner, struct span node)
@@ -268,12 +269,13 @@ static void on_kept(redisAsyncContext *redis, void *given, void *cookie)
 	ask_free(a);
 }
 
-/* KEYS[1] is the claim, ARGV[1] this node, ARGV[2] the lease. */
-static void run(struct nodes *n, const char *script, struct span key)
+/* KEYS[1] is the claim, ARGV[1] a node. */
+static void run(
+	struct nodes *n, const char *script, struct span key, struct span node, struct span more)
 {
 	struct span name = join(n, n->keys, key);
-	const char *argv[] = { "EVAL", script, "1", name.at, n->name, n->lease };
-	const size_t lens[] = { 4, strlen(script), 1, name.len, strlen(n->name), strlen(n->lease) };
+	const char *argv[] = { "EVAL", script, "1", name.at, node.at, more.at };
+	const size_t lens[] = { 4, strlen(script), 1, name.len, node.len, more.len };
 	struct ask *a;
 
 	if (!is_up(n))
@@ -294,7 +296,7 @@ void nodes_renew_claim(struct nodes *n, struct span key)
 				     "if not owner or owner == ARGV[1] then "
 				     "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end";
 
-	run(n, script, key);
+	run(n, script, key, span_of(n->name), span_of(n->lease));
 }
 
 /* Only if it is ours: it may have lapsed, and somebody else has it. */
@@ -303,7 +305,21 @@ void nodes_release_claim(struct nodes *n, struct span key)
 	static const char script[] =
 		"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end";
 
-	run(n, script, key);
+	run(n, script, key, span_of(n->name), SPAN(""));
+}
+
+/* ARGV[2] is the node's channel: nobody listens to that of one that is gone. */
+void nodes_break_claim(struct nodes *n, struct span key, struct span node)
+{
+	static const char script[] = "if redis.call('GET', KEYS[1]) == ARGV[1] and "
+				     "redis.call('PUBSUB', 'NUMSUB', ARGV[2])[2] == 0 then "
+				     "redis.call('DEL', KEYS[1]) end";
+	struct buf channel = { NULL, 0, 0 };
+
+	buf_put(&channel, span_of(n->channel));
+	buf_put(&channel, node);
+	run(n, script, key, node, buf_span(&channel));
+	buf_fini(&channel);
 }
 
 /* --- its life ------------------------------------------------------------- */

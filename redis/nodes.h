@@ -51,6 +51,7 @@ void nodes_find_owner(
 	struct nodes *n, struct span key, bool take, bus_owner_fn *on_owner, void *cookie);
 void nodes_renew_claim(struct nodes *n, struct span key);
 void nodes_release_claim(struct nodes *n, struct span key);
+void nodes_break_claim(struct nodes *n, struct span key, struct span node);
 
 /*
  * The connection is given up: what was asked is answered with "unknown", and

@@ -94,6 +94,23 @@ START_TEST(a_claim_is_released_by_its_owner_only)
 }
 END_TEST
 
+/* Only of a node that nobody can reach any more, and only what is that node's. */
+START_TEST(a_dead_nodes_claim_is_broken)
+{
+	begin_all();
+	ck_assert_owner(A, true, BUS_OWNER_SELF, "");
+	bus_break_claim(w.nodes[B].bus, SPAN("s"), span_of(names[A]));
+	ck_assert_owner(B, true, BUS_OWNER_OTHER, names[A]);
+	bus_free(w.nodes[A].bus);
+	w.nodes[A].bus = NULL;
+	bus_break_claim(w.nodes[B].bus, SPAN("s"), SPAN("other"));
+	ck_assert_owner(B, true, BUS_OWNER_OTHER, names[A]);
+	bus_break_claim(w.nodes[B].bus, SPAN("s"), span_of(names[A]));
+	ck_assert_owner(B, true, BUS_OWNER_SELF, "");
+	world_fini(&w);
+}
+END_TEST
+
 START_TEST(a_claim_lapses_unless_it_is_renewed)
 {
 	begin_all();
@@ -329,6 +346,7 @@ int main(void)
 	tcase_add_test(tc, two_at_once_are_not_both_the_owner);
 	tcase_add_test(tc, who_only_asks_takes_nothing);
 	tcase_add_test(tc, a_claim_is_released_by_its_owner_only);
+	tcase_add_test(tc, a_dead_nodes_claim_is_broken);
 	tcase_add_test(tc, a_claim_lapses_unless_it_is_renewed);
 	tcase_add_test(tc, a_claim_that_redis_forgot_is_renewed);
 	tcase_add_test(tc, nothing_is_known_while_redis_is_away);
