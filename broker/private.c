@@ -128,15 +128,17 @@ static bool is_own(struct span key, const struct route *r, struct span rest, str
 bool private_put_target(const struct route *r, struct span destination,
 	const struct private_owner *owner, struct buf *out)
 {
-	struct span tail, name, rest;
+	struct span tail, name, rest, key;
 	size_t start = out->len;
 
 	switch (private_kind(r, destination)) {
 	case PRIVATE_USER:
 		if (!private_put_key(r, destination, out, &name, &rest))
 			return false;
-		if (is_own((struct span){ out->at + start, out->len - start }, r, rest,
-			    owner->user)) {
+		key = (struct span){ out->at + start, out->len - start };
+		if (!span_eq(key, destination))
+			return false;
+		if (is_own(key, r, rest, owner->user)) {
 			out->len = start;
 			put_user(r, owner->session, true, rest, out);
 		}

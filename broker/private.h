@@ -40,7 +40,9 @@ bool private_put_topic(const struct route *r, struct span destination,
 
 /*
  * Appends the destination that a SEND of `owner` to `destination` reaches; false
- * as above. A user's own sessions send to themselves alone, as with Spring.
+ * as above, and when an id is not written as a topic has it: access rules were
+ * asked about what the client wrote, and one spelling is all that they name.
+ * A user's own sessions send to themselves alone, as with Spring.
  */
 bool private_put_target(const struct route *r, struct span destination,
 	const struct private_owner *owner, struct buf *out) MUST_USE;

@@ -263,6 +263,32 @@ describe('user destinations', () => {
 	});
 });
 
+describe('user destinations and rules for SEND', () => {
+	let broker;
+
+	before(async () => {
+		broker = await Broker.start([
+			...jwtFlags,
+			'--allow-user-send=true',
+			'--access-rules=deny send /user/a%2Fb/**,deny send /user/100%/**',
+		]);
+	});
+	after(() => broker?.stop());
+
+	for (const [name, about] of [
+		['a%2Fb', /not allowed/i],
+		['a%2fb', /unknown destination/i],
+		['100%', /not allowed/i],
+		['100%25', /unknown destination/i],
+	])
+		it(`what a rule denies is not reached as ${name}`, async () => {
+			const client = await connected(broker, 'lee');
+
+			client.send('SEND', { destination: `/user/${name}/queue/x`, receipt: 'r' });
+			await client.refused(about, { receipt: 'r' });
+		});
+});
+
 describe('user destinations by default', () => {
 	let broker;
 

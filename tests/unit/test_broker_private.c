@@ -29,7 +29,10 @@ static const struct {
 	{ SPAN("/user/lee/queue/x"), SPAN("/user/kim/lee/queue/x"), SPAN("/user/lee/queue/x") },
 	{ SPAN("/user/lee/"), SPAN("/user/kim/lee/"), SPAN("") },
 	{ SPAN("/user//x"), SPAN("/user/kim//x"), SPAN("") },
-	{ SPAN("/user/a%2fb/x"), SPAN("/user/kim/a%2fb/x"), SPAN("/user/a%2Fb/x") },
+	{ SPAN("/user/a%2fb/x"), SPAN("/user/kim/a%2fb/x"), SPAN("") },
+	{ SPAN("/user/a%2Fb/x"), SPAN("/user/kim/a%2Fb/x"), SPAN("/user/a%2Fb/x") },
+	{ SPAN("/user/a%25b/x"), SPAN("/user/kim/a%25b/x"), SPAN("") },
+	{ SPAN("/user/a%252Fb/x"), SPAN("/user/kim/a%252Fb/x"), SPAN("/user/a%252Fb/x") },
 	{ SPAN("/user/a%2/x"), SPAN("/user/kim/a%2/x"), SPAN("/user/a%2/x") },
 	{ SPAN("/user/%/x"), SPAN("/user/kim/%/x"), SPAN("/user/%/x") },
 	/* One's own name is one's own session. */
