@@ -56,3 +56,11 @@ void *ring_pull(struct ring *r)
 	atomic_store_explicit(&r->head, head + 1, memory_order_release);
 	return item;
 }
+
+size_t ring_count(const struct ring *r)
+{
+	size_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+
+	/* The head first: the tail never falls behind where it was then. */
+	return atomic_load_explicit(&r->tail, memory_order_acquire) - head;
+}

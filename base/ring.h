@@ -40,4 +40,7 @@ void *ring_pull(struct ring *r);
 /* Producer: how many may be pushed now, at least. */
 size_t ring_room(struct ring *r);
 
+/* Any thread: how many are in it, more or less. */
+size_t ring_count(const struct ring *r) MUST_USE;
+
 #endif

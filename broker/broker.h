@@ -44,6 +44,7 @@ struct broker {
 	const struct config *config; /* borrowed */
 	char node[NODE_NAME_BYTES];  /* random; in every message-id, and for other nodes' notes */
 	uint64_t started_ms;
+	uint64_t report_due_ms; /* 0: never; see broker/report.h */
 
 	/* Made from the configuration, never changed. */
 	struct endpoint endpoint;

@@ -57,17 +57,26 @@ static void send_connected(struct session *s)
 	session_push(s, wire_new(buf_span(out), true), NULL);
 }
 
+/* Without one, or with one that is passed over, the client can and wants none. */
+static bool read_heartbeat(
+	const struct session *s, struct span offer, struct stomp_heartbeat *client)
+{
+	if (!offer.at || stomp_heartbeat_read(offer, client))
+		return true;
+	return compat_is_on(s, COMPAT_ODD_HEARTBEAT) &&
+	       (offer.len == 0 || !memchr(offer.at, ',', offer.len));
+}
+
 void session_connect(struct session *s, const struct stomp_frame *frame)
 {
 	struct stomp_heartbeat client = { 0, 0 };
-	struct span offer = header_of(frame, SPAN("heart-beat"));
 	enum stomp_version version;
 
 	if (!stomp_version_negotiate(header_of(frame, SPAN("accept-version")), &version)) {
 		session_fail_version(s);
 		return;
 	}
-	if (offer.at && !stomp_heartbeat_read(offer, &client)) {
+	if (!read_heartbeat(s, header_of(frame, SPAN("heart-beat")), &client)) {
 		session_fail(s, none, "Malformed heart-beat header",
 			"heart-beat must be two whole numbers with a comma between them");
 		return;
@@ -209,7 +218,7 @@ static bool read_ack(const struct session *s, struct span word, enum subscriptio
 	};
 
 	*ack = SUBSCRIPTION_AUTO;
-	if (!word.at)
+	if (!word.at || compat_is_on(s, COMPAT_ACK))
 		return true;
 	for (size_t i = 0; i < countof(words); i++) {
 		if (s->version >= words[i].since && span_eq(word, words[i].word)) {

@@ -10,7 +10,8 @@
 struct delivery {
 	const struct bus_message *message;
 	const char *id;
-	struct wire *wires[STOMP_VERSION_COUNT]; /* made when the first one needs it */
+	/* Made when the first one needs it; the second row for those who get texts only. */
+	struct wire *wires[2][STOMP_VERSION_COUNT];
 	unsigned count;
 };
 
@@ -24,17 +25,25 @@ static bool may_hear(const struct session *session, struct span destination)
 		session->shard->broker->access, ACCESS_SUBSCRIBE, destination, session->principal);
 }
 
+static struct wire *wire_for(struct shard *s, struct delivery *d, const struct session *session)
+{
+	bool as_text = session->is_text_only && !d->message->body_is_utf8;
+	struct wire **wire = &d->wires[as_text][session->version];
+
+	if (!*wire)
+		*wire = (as_text ? wire_message_as_text : wire_message)(
+			d->message, span_of(d->id), session->version, &s->scratch);
+	return wire_ref(*wire);
+}
+
 static void deliver_to(struct shard *s, struct delivery *d, struct subscription *subscription)
 {
 	struct session *session = subscription->session;
-	struct wire **wire = &d->wires[session->version];
 
-	if (!*wire)
-		*wire = wire_message(d->message, span_of(d->id), session->version, &s->scratch);
 	if (subscription->ack == SUBSCRIPTION_AUTO)
-		session_push(session, wire_ref(*wire), subscription);
+		session_push(session, wire_for(s, d, session), subscription);
 	else
-		session_deliver(session, wire_ref(*wire), subscription, d->id);
+		session_deliver(session, wire_for(s, d, session), subscription, d->id);
 	d->count++;
 }
 
@@ -115,6 +124,8 @@ void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id
 	else
 		dispatch_private(s, &d, kind);
 	stats_add(&s->stats.messages_queued, d.count);
-	for (size_t i = 0; i < countof(d.wires); i++)
-		wire_unref(d.wires[i]);
+	for (size_t i = 0; i < STOMP_VERSION_COUNT; i++) {
+		wire_unref(d.wires[false][i]);
+		wire_unref(d.wires[true][i]);
+	}
 }

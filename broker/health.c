@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 enum {
-	STANDSTILL_MS = 5000, /* a loop that has not turned for so long is taken for dead */
 	REASON_BYTES = 320,
 };
 

@@ -155,7 +155,8 @@ static struct wire *make_wire(struct session *s, const struct queue_mail *mail)
 	}
 	m.headers = headers;
 	m.header_count = count;
-	return wire_message(&m, span_of(mail->message->id), s->version, &s->shard->scratch);
+	return (s->is_text_only && !m.body_is_utf8 ? wire_message_as_text : wire_message)(
+		&m, span_of(mail->message->id), s->version, &s->shard->scratch);
 }
 
 static void pass(struct session *s, struct intake *in, struct queue_mail *mail)

@@ -47,6 +47,7 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 	s->conn = c;
 	s->id = ++shard->next_id;
 	random_name(s->name, sizeof(s->name) - 1);
+	s->is_text_only = conn_is_text_only(c);
 	s->version = STOMP_VERSION_1_2; /* what CONNECT is read as */
 	s->opened_ms = s->heard_ms = s->sent_ms = clock_ms();
 	list_init(&s->wait);
@@ -61,6 +62,7 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 	buf_fini(&token);
 	session_rearm(s);
 	stats_add(&shard->stats.connections_opened, 1);
+	stats_add(stats_opened(&shard->stats, conn_kind(c)), 1);
 	atomic_fetch_add_explicit(&shard->session_count, 1, memory_order_relaxed);
 	if (log_enabled(LOG_LEVEL_DEBUG)) {
 		conn_peer(c, peer, sizeof(peer));
@@ -90,6 +92,16 @@ static size_t publishes_most(const struct session *s)
 	return 1 + s->transactions.sends;
 }
 
+static void count_end(const struct session *s)
+{
+	struct stats *stats = &s->shard->stats;
+
+	stats_add(&stats->connections_closed, 1);
+	stats_add(stats_closed(stats, conn_kind(s->conn)), 1);
+	if (s->state != SESSION_CLOSING && conn_was_cut(s->conn))
+		stats_add(&stats->connections_cut, 1);
+}
+
 void session_on_close(void *session)
 {
 	struct session *s = session;
@@ -112,7 +124,7 @@ void session_on_close(void *session)
 	buf_fini(&s->held);
 	principal_free(s->principal);
 	free(s->kept_token);
-	stats_add(&s->shard->stats.connections_closed, 1);
+	count_end(s);
 	atomic_fetch_sub_explicit(&s->shard->session_count, 1, memory_order_relaxed);
 	log_debug("session.close", LOG_U64("session", s->id));
 	free(s);
@@ -439,6 +451,15 @@ static void configure_parser(struct session *s)
 	stomp_parser_set_version(s->parser, s->version);
 }
 
+static void count_frame(struct stats *stats, enum stomp_command command)
+{
+	stats_add(&stats->frames_received, 1);
+	if (command == STOMP_CONNECT || command == STOMP_STOMP)
+		stats_add(&stats->connects_received, 1);
+	else if (command == STOMP_DISCONNECT)
+		stats_add(&stats->disconnects_received, 1);
+}
+
 static void read_frames(struct session *s)
 {
 	struct stomp_frame frame;
@@ -459,7 +480,7 @@ static void read_frames(struct session *s)
 			refuse_syntax(s);
 			break;
 		}
-		stats_add(&s->shard->stats.frames_received, 1);
+		count_frame(&s->shard->stats, frame.command);
 		legal = inbound_check(s, &frame, &missing);
 		if (legal == INBOUND_LEGAL)
 			intercept(s, &frame);

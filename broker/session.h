@@ -43,6 +43,7 @@ struct session {
 	char name
 		[SESSION_NAME_BYTES]; /* of all nodes; the client is told, others only by reply-to */
 	bool is_findable;             /* in shard->by_name */
+	bool is_text_only;            /* see conn_is_text_only() */
 	struct wheel_timer timer;
 
 	enum session_state state;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "broker/ack.h"
 #include "broker/broker.h"
+#include "broker/compat.h"
 #include "broker/intake.h"
 #include "broker/session.h"
 #include "broker/topic.h"
@@ -87,6 +88,8 @@ static void answer(struct session *s, const struct stomp_frame *frame, bool take
 	struct transaction *in;
 	const struct delivery *d;
 
+	if (compat_ignores(s, frame, COMPAT_ACK))
+		return;
 	if (!session_find_transaction(s, frame, &in))
 		return;
 	d = find(s, frame);

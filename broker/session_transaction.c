@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "broker/broker.h"
+#include "broker/compat.h"
 #include "broker/session.h"
 #include "broker/transaction.h"
 
@@ -36,6 +37,8 @@ bool session_find_transaction(
 {
 	struct span id = header_of(frame, SPAN("transaction"));
 
+	if (compat_is_on(s, COMPAT_TRANSACTIONS))
+		id.at = NULL;
 	*in = id.at ? transactions_find(&s->transactions, id) : NULL;
 	if (!id.at || *in)
 		return true;
@@ -97,6 +100,8 @@ void session_begin(struct session *s, const struct stomp_frame *frame)
 	struct span id = header_of(frame, SPAN("transaction"));
 	size_t most = config_of(s)->limits_transactions;
 
+	if (compat_ignores(s, frame, COMPAT_TRANSACTIONS))
+		return;
 	if (transactions_find(&s->transactions, id)) {
 		session_fail(s, receipt, "Duplicate transaction",
 			"a transaction of that name is open already");
@@ -118,6 +123,8 @@ void session_commit(struct session *s, const struct stomp_frame *frame)
 	struct transaction *in =
 		transactions_find(&s->transactions, header_of(frame, SPAN("transaction")));
 
+	if (compat_ignores(s, frame, COMPAT_TRANSACTIONS))
+		return;
 	if (!in) {
 		fail_unknown(s, frame);
 		return;
@@ -142,6 +149,8 @@ void session_abort(struct session *s, const struct stomp_frame *frame)
 	struct transaction *in =
 		transactions_find(&s->transactions, header_of(frame, SPAN("transaction")));
 
+	if (compat_ignores(s, frame, COMPAT_TRANSACTIONS))
+		return;
 	if (!in) {
 		fail_unknown(s, frame);
 		return;

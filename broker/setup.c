@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "broker/broker.h"
 #include "broker/hub.h"
+#include "broker/report.h"
 #include "transport/origin.h"
 
 #include <stdlib.h>
@@ -342,6 +343,7 @@ static bool set_up_chain(struct broker *b, struct config_error *error)
 bool broker_init(struct broker *b, const struct config *config, struct config_error *error)
 {
 	*b = (struct broker){ .config = config, .started_ms = clock_ms() };
+	b->report_due_ms = report_first_due(b);
 	random_name(b->node, sizeof(b->node) - 1);
 	pthread_mutex_init(&b->bus_lock, NULL);
 	snprintf(b->bus_why, sizeof(b->bus_why), "starting");

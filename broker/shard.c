@@ -9,6 +9,7 @@
 #include "broker/hub.h"
 #include "broker/intake.h"
 #include "broker/page.h"
+#include "broker/report.h"
 #include "broker/session.h"
 #include "broker/wire.h"
 #include "stomp/parser.h"
@@ -226,8 +227,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	atomic_store_explicit(&s->ticked_ms, now, memory_order_relaxed);
 	wheel_advance(&s->wheel, now);
 	atomic_store_explicit(&s->request_count, server_requests(s->server), memory_order_relaxed);
-	if (is_hub_here(s))
+	if (is_hub_here(s)) {
 		hub_tick(s->broker->hub);
+		report_look(s->broker, now);
+	}
 	if (s->stopping && may_leave(s))
 		ev_break(loop, EVBREAK_ALL);
 }

@@ -30,9 +30,10 @@ struct wire;
 
 enum {
 	SHARDS_MOST = 64,
-	PARSERS_KEPT = 64,   /* idle ones, for the next client that sends */
-	INBOX_SLOTS = 16384, /* messages and answers from the hub */
-	OUTBOX_SLOTS = 4096, /* publishes to the hub; also the credit, so it never overflows */
+	PARSERS_KEPT = 64,    /* idle ones, for the next client that sends */
+	INBOX_SLOTS = 16384,  /* messages and answers from the hub */
+	STANDSTILL_MS = 5000, /* a loop that has not turned for so long is taken for dead */
+	OUTBOX_SLOTS = 4096,  /* publishes to the hub; also the credit, so it never overflows */
 };
 
 struct shard {

@@ -3,6 +3,7 @@
 #define BROKER_STATS_H
 
 #include "base/attr.h"
+#include "transport/conn.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -38,5 +39,9 @@ extern const size_t stats_row_count;
 
 /* The counter of a row. */
 uint64_t stats_row_read(const struct stats *stats, const struct stats_row *row);
+
+/* How many connections of that kind were opened, and how many of them have ended. */
+_Atomic uint64_t *stats_opened(struct stats *stats, enum conn_kind kind);
+_Atomic uint64_t *stats_closed(struct stats *stats, enum conn_kind kind);
 
 #endif

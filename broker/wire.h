@@ -28,6 +28,13 @@ struct wire *wire_new(struct span bytes, bool text) MUST_USE;
 struct wire *wire_message(const struct bus_message *m, struct span id, enum stomp_version version,
 	struct buf *scratch) MUST_USE;
 
+/*
+ * The same for a receiver that gets nothing but texts, of a body that is none: it
+ * becomes the data URL of its bytes (docs/decisions/0003).
+ */
+struct wire *wire_message_as_text(const struct bus_message *m, struct span id,
+	enum stomp_version version, struct buf *scratch) MUST_USE;
+
 static inline struct wire *wire_ref(struct wire *w)
 {
 	w->refs++;

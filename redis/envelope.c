@@ -16,6 +16,10 @@
 #define DATA_URL "data:application/octet-stream;base64,"
 #define MARK     " \t\t "
 
+enum {
+	SHORT_BYTES = 64, /* a body below that may grow as much as it likes */
+};
+
 static const struct span type_json = SPAN("application/json");
 static const struct span type_text = SPAN("text/plain;charset=UTF-8");
 static const struct span type_bytes = SPAN("application/octet-stream");
@@ -31,6 +35,21 @@ static bool starts_with(struct span s, struct span start)
 	return s.len >= start.len && memcmp(s.at, start.at, start.len) == 0;
 }
 
+/*
+ * Is more than a quarter of it characters that JSON writes as \u00XX? Nobody reads
+ * that as a text, and as a string it could be six times as long as it is.
+ */
+static bool is_mostly_control(struct span body)
+{
+	static const char short_forms[] = "\b\f\n\r\t";
+	size_t count = 0;
+
+	for (size_t i = 0; i < body.len; i++)
+		count += (unsigned char)body.at[i] < ' ' &&
+			 !memchr(short_forms, body.at[i], sizeof(short_forms) - 1);
+	return count > body.len / 4 && body.len >= SHORT_BYTES;
+}
+
 static enum form form_of(struct span body, bool is_utf8)
 {
 	struct span json;
@@ -38,9 +57,9 @@ static enum form form_of(struct span body, bool is_utf8)
 	if (!is_utf8 || starts_with(body, SPAN(DATA_URL)))
 		return FORM_BYTES;
 	json = json_trim(body);
-	if (json.len == 0 || json.at[0] == '"' || !json_is_value(json))
-		return FORM_STRING;
-	return FORM_JSON;
+	if (json.len > 0 && json.at[0] != '"' && json_is_value(json))
+		return FORM_JSON;
+	return is_mostly_control(body) ? FORM_BYTES : FORM_STRING;
 }
 
 struct span envelope_implied_type(struct span body, bool body_is_utf8)

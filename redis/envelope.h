@@ -4,7 +4,7 @@
  *
  * Body to content: a body that is JSON (and not a JSON string) stands in the
  * record byte for byte; other UTF-8 becomes a JSON string; bytes that are not
- * UTF-8 become a JSON string that holds a data URL
+ * UTF-8, or nearly all control characters, become a JSON string that holds a data URL
  * ("data:application/octet-stream;base64,..."), which a Spring reader takes as
  * text. A body that would be mistaken for one of these is written so that it
  * comes back as it was.

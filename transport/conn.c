@@ -16,6 +16,7 @@ bool conn_open(struct conn *c, const struct conn_class *class, struct server *s,
 	c->class = class;
 	c->server = s;
 	c->state = CONN_OPEN;
+	c->has_farewell = false;
 	list_init(&c->dirty);
 	atomic_fetch_add_explicit(s->config.connections, 1, memory_order_relaxed);
 	c->session = s->on.on_open(s->owner, c, request);
@@ -39,6 +40,21 @@ void conn_gone(struct conn *c)
 	atomic_fetch_sub_explicit(c->server->config.connections, 1, memory_order_relaxed);
 	if (session)
 		c->server->on.on_close(session);
+}
+
+enum conn_kind conn_kind(const struct conn *c)
+{
+	return c->kind;
+}
+
+bool conn_is_text_only(const struct conn *c)
+{
+	return c->text_only;
+}
+
+bool conn_was_cut(const struct conn *c)
+{
+	return !c->has_farewell && c->kind != CONN_HTTP_STREAM && c->kind != CONN_HTTP_POLL;
 }
 
 void conn_want_turn(struct conn *c)
@@ -108,6 +124,7 @@ void conn_close(struct conn *c, unsigned code, const char *reason, uint64_t ling
 	if (c->state != CONN_OPEN)
 		return;
 	c->state = CONN_CLOSING;
+	c->has_farewell = true;
 	c->close_code = (uint16_t)code;
 	c->close_reason = mem_dup(reason, len < REASON_BYTES_MOST ? len : REASON_BYTES_MOST);
 	set_paused(c, false); /* or the peer's answer is never read */

@@ -25,6 +25,26 @@ enum {
 	CONN_CLOSE_SLOW = 4500,
 };
 
+enum conn_kind {
+	CONN_WEBSOCKET,   /* with or without SockJS framing */
+	CONN_HTTP_STREAM, /* SockJS: responses that go on and on */
+	CONN_HTTP_POLL,   /* SockJS: a response for each lot of messages */
+	CONN_TCP,
+	CONN_KINDS,
+};
+
+/* What it has been since it was opened; on_close may still ask. */
+enum conn_kind conn_kind(const struct conn *c);
+
+/* SockJS carries texts and nothing else: what is no UTF-8 would be harmed. */
+bool conn_is_text_only(const struct conn *c);
+
+/*
+ * For on_close: did it end without a farewell, neither the peer's nor ours? SockJS
+ * over HTTP knows none and is never cut.
+ */
+bool conn_was_cut(const struct conn *c);
+
 /* Calls on_room at the end of this turn, or when the socket has room again. */
 void conn_want_room(struct conn *c);
 

@@ -106,11 +106,14 @@ struct conn {
 	bool blocked;    /* nothing can be put: the socket is full, or nobody receives */
 	bool ping_asked; /* to be sent at the next room */
 	bool paused;
+	bool text_only;    /* SockJS */
+	bool has_farewell; /* one side has said that this is the end */
+	uint8_t kind;      /* enum conn_kind */
 	uint16_t close_code;
 	char *close_reason; /* owned */
 };
 
-/* Counts it as open and tells the owner. False when the owner refuses: it is gone again. */
+/* Kind and text_only are set. Counts it as open and tells the owner. False when the owner refuses: it is gone again. */
 bool conn_open(struct conn *c, const struct conn_class *class, struct server *s,
 	const struct request *request) MUST_USE;
 

@@ -57,7 +57,10 @@ struct server_events {
 	 * session is to close when it has said what it has to. NULL: it is gone at once.
 	 */
 	void (*on_eof)(void *session);
-	/* The connection is gone; `c` must not be used from here on. Comes once for each on_open. */
+	/*
+	 * The connection is gone; `c` may be asked what it was, and must not be used from
+	 * here on. Comes once for each on_open.
+	 */
 	void (*on_close)(void *session);
 	void (*on_get)(void *owner, struct span path, struct answer *answer);
 	/*

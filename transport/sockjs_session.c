@@ -488,6 +488,8 @@ struct sockjs_session *sockjs_session_open(
 	session->conn.server = s;
 	read_receiver(r, receive);
 	r->here = true;
+	session->conn.kind = r->is_polling ? CONN_HTTP_POLL : CONN_HTTP_STREAM;
+	session->conn.text_only = true;
 	send_to_receiver(session, SPAN("o"));
 	if (!conn_open(&session->conn, &sockjs_class, s, &request)) {
 		sockjs_session_free(session);

@@ -275,6 +275,7 @@ static void take_end(struct tcp *t)
 	struct conn *c = &t->conn;
 
 	t->eof = true;
+	c->has_farewell = true;
 	ev_io_stop(c->server->loop, &t->readable);
 	if (c->state == CONN_OPEN && t->is_greeted && c->server->on.on_eof)
 		c->server->on.on_eof(c->session);
@@ -408,6 +409,7 @@ void server_adopt_tcp(struct server *s, int fd)
 	t->ssl = ssl;
 	t->is_greeted = !ssl;
 	t->conn.blocked = ssl != NULL;
+	t->conn.kind = CONN_TCP;
 	wheel_timer_init(&t->timer, on_timer);
 	ev_io_init(&t->readable, on_readable, fd, EV_READ);
 	ev_io_init(&t->writable, on_writable, fd, EV_WRITE);

@@ -378,6 +378,8 @@ int websocket_open(struct server *s, struct lws *wsi, struct websocket *w)
 	w->wsi = wsi;
 	w->sockjs = is_sockjs(place.rest);
 	w->greeting_owed = w->sockjs;
+	w->conn.kind = CONN_WEBSOCKET;
+	w->conn.text_only = w->sockjs;
 	wheel_timer_init(&w->timer, on_timer);
 	if (!conn_open(&w->conn, &websocket_class, s, &request))
 		return -1;
@@ -395,6 +397,7 @@ int websocket_on_peer_close(struct websocket *w)
 {
 	bool ours = w->conn.state == CONN_CLOSING;
 
+	w->conn.has_farewell = true;
 	/* What is ready goes out before the answer: a receipt for a DISCONNECT right before. */
 	if (w->conn.state == CONN_OPEN)
 		conn_room_now(&w->conn);

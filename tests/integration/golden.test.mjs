@@ -74,6 +74,29 @@ describe('the table of differences', () => {
 		assert.deepEqual([...used].sort(), Object.keys(table.reasons).sort());
 	});
 
+	it('says of each reason how to have it as Spring does, or why one cannot', async () => {
+		const url = new URL('../../docs/options.md', import.meta.url);
+		const options = await readFile(url, 'utf8');
+		const switches = options.match(/^## compat\..*$/gm).map((line) => line.slice(3));
+		const named = Object.values(table.reasons).flatMap(({ option }) => option ?? []);
+
+		for (const [name, { option, no_switch: why }] of Object.entries(table.reasons))
+			assert.ok(option || why, name);
+		assert.deepEqual(named.sort(), switches.sort());
+	});
+
+	it('says the same of what no recording shows', async () => {
+		const url = new URL('../../docs/options.md', import.meta.url);
+		const headings = (await readFile(url, 'utf8')).split('\n');
+
+		for (const { what, spring, here, options = [], why } of table.unrecorded) {
+			assert.ok(what && spring && here, what);
+			assert.ok(options.length > 0 || why, what);
+			for (const path of options)
+				assert.ok(headings.includes(`## ${path}`), `${what}: ${path}`);
+		}
+	});
+
 	it('holds no answer that is the recorded one', () => {
 		for (const row of table.rows) {
 			const { turns } = recorded.get(row.case);
@@ -133,11 +156,8 @@ describe('conversations recorded from Spring', () => {
 
 /* `as_spring`: what is answered with the options of the compat family; the rest is as recorded. */
 describe('conversations recorded from Spring, with the compat options', () => {
-	const nodes = new Nodes([
-		'--compat-ignore-unknown-destination',
-		'--compat-ignore-unknown-unsubscribe',
-		'--compat-ignore-duplicate-subscription',
-	]);
+	const switches = Object.values(table.reasons).flatMap(({ option }) => option ?? []);
+	const nodes = new Nodes(switches.map((path) => `--${path.replaceAll(/[._]/g, '-')}`));
 
 	before(() => nodes.start());
 	after(() => nodes.stop());

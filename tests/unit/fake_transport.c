@@ -25,6 +25,21 @@ void fake_conn_turn(struct conn *c, void (*on_room)(void *session), void *sessio
 	on_room(session);
 }
 
+enum conn_kind conn_kind(const struct conn *c)
+{
+	return c->kind;
+}
+
+bool conn_is_text_only(const struct conn *c)
+{
+	return c->text_only;
+}
+
+bool conn_was_cut(const struct conn *c)
+{
+	return c->cut;
+}
+
 void conn_want_room(struct conn *c)
 {
 	c->wants_room = true;

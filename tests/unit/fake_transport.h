@@ -21,6 +21,9 @@ struct conn {
 	unsigned closed; /* the code, 0: not closed */
 	unsigned pings;
 	bool cannot_ping;
+	enum conn_kind kind;
+	bool text_only;
+	bool cut;
 };
 
 void fake_conn_fini(struct conn *c);

@@ -23,6 +23,7 @@ START_TEST(holds_as_many_as_it_has_slots)
 	for (size_t i = 0; i < size; i++) {
 		ck_assert(ring_push(&r, &cells[i]));
 		ck_assert_uint_eq(ring_room(&r), size - i - 1);
+		ck_assert_uint_eq(ring_count(&r), i + 1);
 	}
 	ck_assert(!ring_push(&r, &cells[size]));
 	ck_assert(!ring_push(&r, &cells[size]));
@@ -46,6 +47,7 @@ START_TEST(keeps_the_order_around_its_end)
 		for (size_t n = turn % 9; n > 0 && ring_push(&r, &cells[pushed]); n--)
 			pushed++;
 		ck_assert_uint_eq(ring_room(&r), 8 - (pushed - pulled));
+		ck_assert_uint_eq(ring_count(&r), pushed - pulled);
 		for (size_t n = turn * 5 % 7; n > 0 && pulled < pushed; n--)
 			ck_assert_ptr_eq(ring_pull(&r), &cells[pulled++]);
 	}

@@ -93,6 +93,41 @@ START_TEST(message)
 }
 END_TEST
 
+static const struct {
+	struct span type;
+	struct span body;
+	struct span expected; /* of the body */
+} texts[] = {
+	{ SPAN("application/octet-stream"), SPAN("\xff\0"),
+		SPAN("data:application/octet-stream;base64,/wA=") },
+	{ SPAN("image/png;v=1"), SPAN("\xff"), SPAN("data:image/png;v=1;base64,/w==") },
+	{ SPAN("a/b, c"), SPAN("\xff"), SPAN("data:application/octet-stream;base64,/w==") },
+	{ SPAN("a/\"b\""), SPAN("\xff"), SPAN("data:application/octet-stream;base64,/w==") },
+	{ SPAN("a/한"), SPAN("\xff"), SPAN("data:application/octet-stream;base64,/w==") },
+	{ SPAN(""), SPAN("\xff"), SPAN("data:application/octet-stream;base64,/w==") },
+};
+
+START_TEST(bytes_as_a_text)
+{
+	const struct bus_message m = { SPAN("/sub/a"), texts[_i].type, two, countof(two),
+		texts[_i].body, false };
+	struct buf scratch = { NULL, 0, 0 }, expected = { NULL, 0, 0 };
+	struct wire *w = wire_message_as_text(&m, SPAN("n-7"), STOMP_VERSION_1_2, &scratch);
+
+	buf_printf(&expected,
+		"MESSAGE\ndestination:/sub/a\ncontent-type:text/plain;charset=UTF-8\nx-a:1\nx-b:2\n"
+		"message-id:n-7\ncontent-length:%zu\n\n%s",
+		texts[_i].expected.len, texts[_i].expected.at);
+	buf_put_byte(&expected, '\0');
+	ck_assert_msg(span_eq((struct span){ w->bytes, w->len }, buf_span(&expected)), "%.*s",
+		(int)w->len, w->bytes);
+	ck_assert(w->text);
+	wire_unref(w);
+	buf_fini(&scratch);
+	buf_fini(&expected);
+}
+END_TEST
+
 /* The scratch memory is only lent: a wire stays what it is when the next is made. */
 START_TEST(wires_do_not_share_memory)
 {
@@ -152,6 +187,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, message, 0, (int)countof(rows));
+	tcase_add_loop_test(tc, bytes_as_a_text, 0, (int)countof(texts));
 	tcase_add_test(tc, wires_do_not_share_memory);
 	tcase_add_test(tc, bytes_as_they_are);
 	tcase_add_test(tc, lives_while_referred_to);

@@ -14,6 +14,12 @@
 #define BYTES    "application/octet-stream"
 #define VECTORS  "tests/data/redis_payloads.json"
 
+#define FOUR(x)            x x x x
+#define CONTROLS_16        FOUR(FOUR("\x01"))
+#define QUOTED_CONTROLS_16 FOUR(FOUR("\\u0001"))
+#define TABS_47            FOUR(FOUR("\t\t")) FOUR("\t\t\t") "\t\t\t"
+#define QUOTED_TABS_47     FOUR(FOUR("\\t\\t")) FOUR("\\t\\t\\t") "\\t\\t\\t"
+
 static void ck_assert_span(struct span is, struct span expected)
 {
 	ck_assert_msg(span_eq(is, expected), "is \"%.*s\", expected \"%.*s\"", (int)is.len, is.at,
@@ -60,6 +66,16 @@ static const struct {
 	/* Bytes. */
 	{ SPAN("\xff\xfe"), true, SPAN("\"" DATA_URL "//4=\""), BYTES },
 	{ SPAN("{\"a\":\"\xed\xa0\x80\"}"), true, SPAN("\"" DATA_URL "eyJhIjoi7aCAIn0=\""), BYTES },
+	/* 17 of 64 that are no text; 16 still are. */
+	{ SPAN(CONTROLS_16 "\x02" TABS_47), false,
+		SPAN("\"" DATA_URL
+		     "AQEBAQEBAQEBAQEBAQEBAQIJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ"
+		     "CQkJCQkJCQkJCQkJCQ==\""),
+		BYTES },
+	{ SPAN(CONTROLS_16 "\n" TABS_47), false,
+		SPAN("\"" QUOTED_CONTROLS_16 "\\n" QUOTED_TABS_47 "\""), TEXT },
+	{ SPAN(CONTROLS_16 CONTROLS_16), false,
+		SPAN("\"" QUOTED_CONTROLS_16 QUOTED_CONTROLS_16 "\""), TEXT },
 	/* What looks like our data URL is put into one. */
 	{ SPAN(DATA_URL), false,
 		SPAN("\"" DATA_URL "ZGF0YTphcHBsaWNhdGlvbi9vY3RldC1zdHJlYW07YmFzZTY0LA==\""),

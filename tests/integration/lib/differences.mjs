@@ -65,7 +65,9 @@ function section(key, reason, table) {
 	const also = table.cases.filter(({ row }) => row?.reasons.slice(1).includes(key));
 
 	lines.push('', `Rests on: ${reason.basis}.`);
-	if (reason.option) lines.push('', `As Spring has it: \`${reason.option}\`.`);
+	if (reason.option)
+		lines.push('', `As Spring has it: ${code([].concat(reason.option))}.`.replaceAll('<br>', ', '));
+	if (reason.no_switch) lines.push('', `No switch: ${reason.no_switch}`);
 	if (reason.everywhere) return lines;
 	lines.push('', '| case | from the client | Spring | stompbox |', '|---|---|---|---|');
 	for (const { id, turns, row } of rows) {
@@ -77,6 +79,20 @@ function section(key, reason, table) {
 	}
 	for (const { id, row } of also)
 		lines.push(`| ${id} | | | see "${table.reasons[row.reasons[0]].title}" |`);
+	return lines;
+}
+
+/* What no recording shows. */
+function unrecorded(rows) {
+	const lines = ['## Not in the recordings', ''];
+
+	lines.push('| | Spring | stompbox | option, or why there is none |', '|---|---|---|---|');
+	for (const { what, spring, here, options = [], why } of rows) {
+		const names = options.map((path) => `\`${path}\``).join(', ');
+		const cell = [names, why].filter(Boolean).join('; ');
+
+		lines.push(`| ${[what, spring, here, cell].join(' | ')} |`);
+	}
 	return lines;
 }
 
@@ -98,6 +114,7 @@ export function documentOf(table) {
 
 	for (const [key, reason] of Object.entries(table.reasons))
 		lines.push('', ...section(key, reason, table));
+	lines.push('', ...unrecorded(table.unrecorded));
 	if (table.pending.length > 0)
 		lines.push('', '## Not there yet', '', '| case | waits for |', '|---|---|');
 	for (const { case: id, feature } of table.pending) lines.push(`| ${id} | ${feature} |`);
