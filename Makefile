@@ -109,8 +109,8 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: FORCE all run test check check-unit check-corpus check-integration check-browser \
-	test-browser build-tests sockjs-testserver bench bench-run bench-sockjs fuzz fuzz-run cover lint format \
+.PHONY: FORCE all run test check check-unit check-corpus check-integration check-browser check-interop \
+	test-browser interop build-tests sockjs-testserver bench bench-run bench-sockjs fuzz fuzz-run cover lint format \
 	docs generated install uninstall dist clean help
 
 all: $(PROGRAM) ## build everything that ships
@@ -249,6 +249,22 @@ test-browser: ## install Chromium, then run the pages in it, and add up the resu
 	@$(MAKE) --no-print-directory check-browser; \
 	awk -f tools/sum-tests.awk $O/tests/browser.log
 
+# Spring beside stompbox. Java and Maven are asked for first: without them nothing is built.
+INTEROP_JAR := build/interop/interop.jar
+$(INTEROP_JAR): tests/interop/pom.xml tools/build-interop.sh \
+		$(wildcard tests/interop/src/main/java/interop/*/*.java tests/interop/src/main/resources/*)
+	@tools/build-interop.sh
+
+interop: NODE_SECONDS = 300
+interop: $(INTEROP_JAR) ## run a Spring application, and Spring's clients, beside stompbox
+	@tools/install-deps.sh build test
+	@$(MAKE) --no-print-directory $(PARALLEL) $(LIVE) $(call NODE_MODULES,interop)
+	@mkdir -p $O/tests; rm -f $O/tests/interop.log
+	@$(MAKE) --no-print-directory NODE_SECONDS=$(NODE_SECONDS) check-interop; \
+	awk -f tools/sum-tests.awk $O/tests/interop.log
+check-interop: $(LIVE) $(INTEROP_JAR) $(call NODE_MODULES,interop)
+	$(call node_test,interop)
+
 FUZZ_SECONDS ?= 60
 fuzz: ## fuzz every target for FUZZ_SECONDS each
 	@tools/install-deps.sh build fuzz
@@ -295,7 +311,7 @@ ALL_C       := $(SOURCES) $(HEADERS) \
 	$(wildcard $(foreach folder,tests/unit tests/fuzz tests/sockjs bench,$(folder)/*.[ch]))
 ALL_SCRIPTS := $(wildcard tools/*.sh .ci/run bench/*.sh tests/*.sh docker/*.sh)
 ALL_NODE    := $(wildcard tests/integration/*.mjs tests/integration/lib/*.mjs tests/browser/*.mjs \
-	tests/browser/lib/*.mjs bench/*.mjs)
+	tests/browser/lib/*.mjs tests/interop/*.mjs tests/interop/lib/*.mjs bench/*.mjs)
 
 LINTS := format layers size cppcheck tidy spelling shellcheck events docs
 .PHONY: $(LINTS:%=lint-%) lint-all

@@ -40,8 +40,23 @@ static bool is_named(struct span header, const char *name)
 	return header.len == strlen(name) && strncasecmp(header.at, name, header.len) == 0;
 }
 
+static bool is_listed(const struct broker *b, struct span header)
+{
+	for (size_t i = 0; i < b->forward.names->count; i++) {
+		if (is_named(header, b->forward.names->items[i]))
+			return true;
+	}
+	return false;
+}
+
 bool policy_forwards(const struct broker *b, struct span header)
 {
+	/*
+	 * Spring servers show it to their pages as the destination. Where they publish through
+	 * their relay and pages may not, it can be let through.
+	 */
+	if (is_named(header, "simpOrigDestination"))
+		return is_listed(b, header);
 	if (header.len >= 4 && strncasecmp(header.at, "simp", 4) == 0)
 		return false;
 	for (size_t i = 0; i < countof(never); i++) {
@@ -50,11 +65,5 @@ bool policy_forwards(const struct broker *b, struct span header)
 	}
 	if (token_is_header(b->tokens, header))
 		return false;
-	if (b->forward.all)
-		return true;
-	for (size_t i = 0; i < b->forward.names->count; i++) {
-		if (is_named(header, b->forward.names->items[i]))
-			return true;
-	}
-	return false;
+	return b->forward.all || is_listed(b, header);
 }

@@ -10,7 +10,7 @@ struct broker;
 /*
  * Never: what names, frames or authorizes the sender's own frame (the protocol's
  * headers, credentials, "simp*", and those that carry a token by configuration).
- * Otherwise: what headers.forward lists.
+ * Otherwise: what headers.forward lists; simpOrigDestination only by its name.
  */
 bool policy_forwards(const struct broker *b, struct span header) MUST_USE;
 

@@ -17,6 +17,7 @@ packages_of()
 	test) echo "check redis-server redis-tools nodejs npm nginx haproxy openssl" ;;
 	# Fonts with Hangul and with emoji, for whoever looks at the pages.
 	browser) echo "chromium fonts-nanum fonts-noto-color-emoji" ;;
+	interop) echo "default-jdk-headless maven" ;;
 	lint) echo "clang clang-format clang-tidy cppcheck codespell shellcheck" ;;
 	fuzz) echo "clang libclang-rt-dev" ;;
 	cover) echo "gcovr" ;;
@@ -33,6 +34,8 @@ program_of()
 	case $1 in
 	nodejs) echo node ;;
 	redis-tools) echo redis-cli ;;
+	default-jdk-headless) echo javac ;;
+	maven) echo mvn ;;
 	npm | openssl | redis-server | nginx | haproxy | chromium | clang* | cppcheck | codespell | \
 		shellcheck | gcovr | debootstrap)
 		echo "$1"
@@ -42,7 +45,7 @@ program_of()
 
 usage()
 {
-	echo "usage: $0 build|test|browser|lint|fuzz|cover|bench|debian13 ..." >&2
+	echo "usage: $0 build|test|browser|interop|lint|fuzz|cover|bench|debian13 ..." >&2
 	exit 64
 }
 

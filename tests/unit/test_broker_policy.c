@@ -66,8 +66,8 @@ static const char *const never[] = {
 	/* Spring's own; a forged one changed what receivers saw. */
 	"simp",
 	"simp-x",
-	"simpOrigDestination",
 	"simpMessageType",
+	"simpOrigDestinationX",
 };
 
 static bool forwards_in_any_case(const char *name)
@@ -132,6 +132,20 @@ START_TEST(shown)
 }
 END_TEST
 
+/* By its name alone: a page could make its receivers see another destination. */
+START_TEST(spring_destination_when_listed)
+{
+	char *all[] = { (char[]){ "*" }, (char[]){ "simpOrigDestination" } };
+	const struct config_list both = { all, countof(all) };
+
+	b.forward.all = true;
+	ck_assert(!forwards_in_any_case("simpOrigDestination"));
+	b.forward.names = &both;
+	ck_assert(forwards_in_any_case("simpOrigDestination"));
+	ck_assert(!forwards_in_any_case("simpMessageType"));
+}
+END_TEST
+
 START_TEST(empty_list_shows_nothing)
 {
 	static const struct config_list none = { NULL, 0 };
@@ -164,6 +178,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_loop_test(tc, never_shown, 0, (int)countof(never));
 	tcase_add_loop_test(tc, shown, 0, (int)countof(rows));
+	tcase_add_test(tc, spring_destination_when_listed);
 	tcase_add_test(tc, empty_list_shows_nothing);
 	tcase_add_test(tc, reads_no_further);
 	suite_add_tcase(suite, tc);
