@@ -240,7 +240,8 @@ static bool check_pattern(struct session *s, const struct stomp_frame *frame, st
 			"the destination of SUBSCRIBE holds one of * ? { }; see subscribe.patterns");
 		return false;
 	}
-	if (s->pattern_count >= config->limits_patterns) {
+	if (s->pattern_count + topics_pattern_share(&s->shard->topics, pattern) >
+		config->limits_patterns) {
 		session_fail(s, receipt, "Too many patterns", "limits.patterns is %zu",
 			(size_t)config->limits_patterns);
 		return false;
@@ -332,7 +333,8 @@ static bool subscribe(struct session *s, struct span id, struct span destination
 	subscription->next = s->subscriptions;
 	s->subscriptions = subscription;
 	s->subscription_count++;
-	s->pattern_count += subscription->topic->node != NULL;
+	if (subscription->topic->node)
+		s->pattern_count += topics_pattern_share(topics, destination);
 	return true;
 }
 
@@ -405,7 +407,9 @@ void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 	intake_close(s, subscription);
 	if (subscription->ack != SUBSCRIPTION_AUTO)
 		session_end_deliveries(s, subscription);
-	s->pattern_count -= subscription->topic->node != NULL;
+	if (subscription->topic->node)
+		s->pattern_count -=
+			topics_pattern_share(&s->shard->topics, subscription->topic->destination);
 	subscription_end(&s->shard->topics, subscription);
 	session_receipt(s, frame, 0);
 }

@@ -61,7 +61,7 @@ struct session {
 	size_t subscription_count;
 	struct acks *acks; /* owned; NULL while no subscription is acknowledged */
 	struct transactions transactions;
-	size_t pattern_count; /* of those */
+	size_t pattern_count; /* of those; see topics_pattern_share() */
 	struct list intakes;  /* struct intake.link: those of them with something to pass on */
 	struct list
 		receipts; /* struct receipt.link, oldest first: those that may not be sent yet */

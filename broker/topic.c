@@ -84,6 +84,13 @@ enum topics_verdict topics_check_pattern(
 	return cost > 0 && t->cost + cost > cost_most ? TOPICS_TOO_COSTLY : TOPICS_PATTERN;
 }
 
+size_t topics_pattern_share(struct topics *t, struct span pattern)
+{
+	size_t cost = trie_cost(slashed(t, pattern));
+
+	return cost > 0 ? cost : 1;
+}
+
 static struct topic *topic_of(struct topics *t, struct span destination, struct span shown)
 {
 	bool special = !shown.at && stomp_pattern_is_special(destination);

@@ -89,6 +89,9 @@ size_t topics_match(struct topics *t, struct span destination, struct trie_node 
 enum topics_verdict topics_check_pattern(
 	struct topics *t, struct span pattern, size_t cost_most, const char **why) MUST_USE;
 
+/* What it takes of its client's limits.patterns: its cost, and at least 1. */
+size_t topics_pattern_share(struct topics *t, struct span pattern) MUST_USE;
+
 /*
  * A live subscription with one reference, the session's. `line` is the header
  * line that its messages carry, maybe empty. A destination with a pattern's

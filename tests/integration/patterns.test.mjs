@@ -110,6 +110,13 @@ describe('patterns', () => {
 		await assertRefused(client, '/sub/most/4/*', /limits\.patterns/);
 	});
 
+	it('limits.patterns bounds what those of a client may cost', async () => {
+		const client = await broker.connect();
+
+		await client.subscribe('/sub/share/**/a', 'cheap');
+		await assertRefused(client, '/sub/share/**/a/b/*', /limits\.patterns/);
+	});
+
 	it('limits.costly_patterns bounds those of an event loop', async () => {
 		const client = await broker.connect();
 
