@@ -12,7 +12,8 @@ struct delivery {
 	const char *id;
 	/* Made when the first one needs it; the second row for those who get texts only. */
 	struct wire *wires[2][STOMP_VERSION_COUNT];
-	unsigned count;
+	bool harms_texts; /* those who get texts only cannot have the body as it is */
+	size_t count;
 };
 
 /*
@@ -25,36 +26,47 @@ static bool may_hear(const struct session *session, struct span destination)
 		session->shard->broker->access, ACCESS_SUBSCRIBE, destination, session->principal);
 }
 
-static struct wire *wire_for(struct shard *s, struct delivery *d, const struct session *session)
+static void make_wire(struct shard *s, const struct delivery *d, const struct session *session,
+	struct wire **wire)
 {
 	bool as_text = session->is_text_only && !d->message->body_is_utf8;
-	struct wire **wire = &d->wires[as_text][session->version];
 
-	if (!*wire)
-		*wire = (as_text ? wire_message_as_text : wire_message)(
-			d->message, span_of(d->id), session->version, &s->scratch);
-	return wire_ref(*wire);
+	*wire = (as_text ? wire_message_as_text : wire_message)(
+		d->message, span_of(d->id), session->version, &s->scratch);
 }
 
-static void deliver_to(struct shard *s, struct delivery *d, struct subscription *subscription)
+/* The innermost step of all: what can be asked once for each message is not asked here. */
+static inline void deliver_to(
+	struct shard *s, struct delivery *d, struct subscription *subscription)
 {
 	struct session *session = subscription->session;
+	struct wire **wire = &d->wires[d->harms_texts & session->is_text_only][session->version];
 
+	if (!*wire)
+		make_wire(s, d, session, wire);
 	if (subscription->ack == SUBSCRIPTION_AUTO)
-		session_push(session, wire_for(s, d, session), subscription);
+		session_push(session, wire_ref(*wire), subscription);
 	else
-		session_deliver(session, wire_for(s, d, session), subscription, d->id);
-	d->count++;
+		session_deliver(session, wire_ref(*wire), subscription, d->id);
 }
 
 /* Nobody joins or leaves the topic while it is walked: closing takes a turn. */
 static void deliver(struct shard *s, struct delivery *d, const struct topic *topic)
 {
+	for (uint32_t i = 0; i < topic->count; i++)
+		deliver_to(s, d, topic->subscriptions[i]);
+	d->count += topic->count;
+}
+
+static void deliver_by_pattern(struct shard *s, struct delivery *d, const struct topic *topic)
+{
 	for (uint32_t i = 0; i < topic->count; i++) {
 		struct subscription *subscription = topic->subscriptions[i];
 
-		if (!topic->node || may_hear(subscription->session, d->message->destination))
-			deliver_to(s, d, subscription);
+		if (!may_hear(subscription->session, d->message->destination))
+			continue;
+		deliver_to(s, d, subscription);
+		d->count++;
 	}
 }
 
@@ -68,7 +80,7 @@ static void dispatch_broadcast(struct shard *s, struct delivery *d)
 		deliver(s, d, topic);
 	for (size_t i = 0; i < count; i++) {
 		for (topic = trie_value(found[i]); topic; topic = topic->after)
-			deliver(s, d, topic);
+			deliver_by_pattern(s, d, topic);
 	}
 }
 
@@ -86,6 +98,7 @@ static void dispatch_to_session(struct shard *s, struct delivery *d, struct bus_
 			continue;
 		shown->destination = at->topic->shown;
 		deliver_to(s, d, at);
+		d->count++;
 	}
 }
 
@@ -115,7 +128,7 @@ static void dispatch_private(struct shard *s, struct delivery *d, enum private_k
 
 void shard_dispatch(struct shard *s, const struct bus_message *m, const char *id)
 {
-	struct delivery d = { .message = m, .id = id };
+	struct delivery d = { .message = m, .id = id, .harms_texts = !m->body_is_utf8 };
 	enum private_kind kind = private_kind(&s->broker->route, m->destination);
 
 	stats_add(&s->stats.messages_dispatched, 1);
