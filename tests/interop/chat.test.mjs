@@ -26,7 +26,7 @@ describe('a Spring server and stompbox on one Redis', () => {
 	let lee; /* on stompbox */
 
 	before(async () => {
-		fleet = await Fleet.start(['--allow-user-send']);
+		fleet = await Fleet.start(['--allow-user-send', '--queues-prefix=/queue']);
 		kim = await Page.open(fleet.spring.origin, 'kim@example.com');
 		lee = await Page.open(fleet.stompbox.origin, 'lee@example.com');
 	});
@@ -249,6 +249,33 @@ describe('a Spring server and stompbox on one Redis', () => {
 		assert.equal(JSON.parse((await others.next()).body).content, '2');
 		assert.equal(others.heard.length, 1);
 		await second.end();
+		await other.end();
+	});
+
+	it('a queue is a queue on stompbox, and a topic on Spring', async () => {
+		const other = await Page.open(fleet.stompbox.origin, 'park@example.com');
+		const listeners = [kim, lee, other].map((page) => page.listen('/queue/jobs'));
+		const [all, ...some] = listeners;
+		const jobs = Array.from({ length: 20 }, (_, i) => String(i));
+
+		for (const { live } of some)
+			await until(() => live.length > 0, 'a live subscription');
+		await until(async () => {
+			await fleet.publish('/queue/jobs', MARK);
+			return all.marks > 0;
+		}, 'a live subscription');
+		for (const job of jobs) await fleet.publish('/queue/jobs', job);
+		await all.untilCount(jobs.length);
+		await until(
+			() => some[0].heard.length + some[1].heard.length === jobs.length,
+			'all jobs',
+		);
+		await fleet.quiet(listeners);
+		const inOrder = (bodies) => bodies.sort((a, b) => a - b);
+
+		assert.deepEqual(inOrder(all.bodies), jobs);
+		assert.deepEqual(inOrder(some.flatMap(({ bodies }) => bodies)), jobs);
+		assert.ok(some.every(({ heard }) => heard.length > 0));
 		await other.end();
 	});
 
