@@ -81,7 +81,8 @@ async function hearInPage() {
 			globalThis.wake = resolve;
 		});
 	const message = globalThis.heard.shift();
-	const isUrl = message.headers['content-type'].startsWith('text/plain') &&
+	const isUrl =
+		message.headers['content-type'].startsWith('text/plain') &&
 		message.body.startsWith('data:');
 	const bytes = isUrl
 		? new Uint8Array(await (await fetch(message.body)).arrayBuffer())
@@ -141,21 +142,35 @@ describe('bytes between pages', () => {
 			const sender = await openPage(nodes[0].url);
 			const receiver = await openPage(url, transport);
 
-			await within(receiver.evaluate(subscribeInPage, `/sub/${room}`), 'the receipt');
+			await within(
+				receiver.evaluate(subscribeInPage, `/sub/${room}`),
+				'the receipt',
+			);
 			for (const [what, body] of Object.entries(bodies)) {
 				const isText = Buffer.from(body.toString()).equals(body);
 
 				for (const type of body.length > LONG ? types.slice(1, 2) : types) {
 					const base64 = body.toString('base64');
 
-					await sender.evaluate(publishInPage, [`/pub/${room}`, base64, type]);
+					await sender.evaluate(publishInPage, [
+						`/pub/${room}`,
+						base64,
+						type,
+					]);
 					const got = await within(
 						receiver.evaluate(hearInPage),
 						`${what}, ${type}`,
 					);
 
-					assert.ok(got.base64 === base64, `${what}, ${type}: other bytes`);
-					assert.equal(got.isUrl, transport !== null && !isText, what);
+					assert.ok(
+						got.base64 === base64,
+						`${what}, ${type}: other bytes`,
+					);
+					assert.equal(
+						got.isUrl,
+						transport !== null && !isText,
+						what,
+					);
 					if (!got.isUrl && type) assert.equal(got.type, type);
 				}
 			}

@@ -80,7 +80,9 @@ for (const [option, flag] of Object.entries(options)) {
 				}
 				if (receipted.includes(command)) await client.receipt('r');
 				await assertUntouched(client);
-				assert.ok(!client.frames.some((f) => f.headers['receipt-id'] === 'r'));
+				assert.ok(
+					!client.frames.some((f) => f.headers['receipt-id'] === 'r'),
+				);
 				assert.equal((await broker.counters()).frames_ignored, counted + 1);
 			});
 		}
@@ -128,8 +130,32 @@ describe('compat.ignore_ack', () => {
 
 					assert.equal(message.body, String(i));
 					assert.equal(message.headers.ack, undefined);
-					await client.ask('ACK', { id: message.headers['message-id'] });
+					await client.ask('ACK', {
+						id: message.headers['message-id'],
+					});
 				}
+			}),
+		);
+});
+
+describe('compat.ignore_ack and queues', () => {
+	for (const [flags, expected] of [
+		[[], 'given back'],
+		[[options.ack], 'next'],
+	])
+		it(
+			`${flags.length > 0 ? 'with' : 'without'} it, what a client leaves behind is ${expected}`,
+			withBroker(['--queues-prefix=/queue', ...flags], async (broker, client) => {
+				const other = await broker.connect();
+
+				await client.subscribe('/queue/compat', '0', { ack: 'client' });
+				await other.ask('SEND', { destination: '/queue/compat' }, 'given back');
+				assert.equal((await client.message()).body, 'given back');
+				await client.ask('DISCONNECT');
+				await client.untilClosed();
+				await other.ask('SEND', { destination: '/queue/compat' }, 'next');
+				await other.subscribe('/queue/compat');
+				assert.equal((await other.message()).body, expected);
 			}),
 		);
 });
@@ -144,7 +170,8 @@ describe('compat.ignore_transactions', () => {
 			await client.subscribe('/sub/t');
 			send('never begun', 'one');
 			assert.equal((await client.message()).body, 'one');
-			for (let i = 0; i < 20; i++) await client.ask('BEGIN', { transaction: 't' });
+			for (let i = 0; i < 20; i++)
+				await client.ask('BEGIN', { transaction: 't' });
 			send('t', 'two');
 			assert.equal((await client.message()).body, 'two');
 			client.send('ABORT', { transaction: 't', receipt: 'none' });
@@ -162,7 +189,8 @@ describe('compat.ignore_transactions', () => {
 		'an ACK in a transaction counts at once',
 		withBroker([options.transactions, '--limits-unacked=1'], async (broker, client) => {
 			await client.subscribe('/sub/t', '0', { ack: 'client' });
-			for (const body of ['one', 'two']) client.send('SEND', { destination: '/pub/t' }, body);
+			for (const body of ['one', 'two'])
+				client.send('SEND', { destination: '/pub/t' }, body);
 			const { headers } = await client.message();
 
 			await client.ask('ACK', { id: headers.ack, transaction: 'none' });
@@ -185,10 +213,14 @@ describe('compat.ignore_odd_heartbeat', () => {
 				`heart-beat:${value} ${flags.length > 0 ? 'with' : 'without'} it`,
 				withBroker(flags, async (broker) => {
 					const client = await broker.open();
-					const headers = { 'accept-version': '1.2', 'heart-beat': value };
+					const headers = {
+						'accept-version': '1.2',
+						'heart-beat': value,
+					};
 
 					client.send('CONNECT', headers);
-					if (isPassedOver && flags.length > 0) await client.next('CONNECTED');
+					if (isPassedOver && flags.length > 0)
+						await client.next('CONNECTED');
 					else await client.refused(/heart-beat/);
 				}),
 			);

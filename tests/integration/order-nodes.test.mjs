@@ -64,7 +64,9 @@ async function openChatter(node, index) {
 	const live = promised();
 	const one = { heard: 0, stop: false };
 	const speak = () =>
-		one.ws.send(frame('SEND', { destination: '/pub/order/chatter' }, `${index} ${PADDING}`));
+		one.ws.send(
+			frame('SEND', { destination: '/pub/order/chatter' }, `${index} ${PADDING}`),
+		);
 
 	one.ws = await open(node, ({ command, body }) => {
 		if (command === 'RECEIPT') return live.resolve();
@@ -114,7 +116,7 @@ describe('one sender, two receivers on other nodes', () => {
 			});
 			const before = chatters.reduce((sum, c) => sum + c.heard, 0);
 
-			for (let i = 0; i < MESSAGES; ) {
+			for (let i = 0; i < MESSAGES;) {
 				let burst = '';
 
 				for (let end = Math.min(i + BURST, MESSAGES); i < end; i++)
@@ -128,7 +130,10 @@ describe('one sender, two receivers on other nodes', () => {
 				if (i % (BURST * 10) === 0) await new Promise(setImmediate);
 			}
 			await until(
-				() => receivers.every((r) => r.wrong || r.ws.ended || r.next === MESSAGES),
+				() =>
+					receivers.every(
+						(r) => r.wrong || r.ws.ended || r.next === MESSAGES,
+					),
 				() => `all messages; ${receivers.map((r) => r.next)} came`,
 				RUN_MS,
 			);
@@ -142,7 +147,10 @@ describe('one sender, two receivers on other nodes', () => {
 					JSON.stringify({ number: MESSAGES }),
 				),
 			);
-			await until(() => receivers.every((r) => r.wrong || r.next > MESSAGES), 'the fence');
+			await until(
+				() => receivers.every((r) => r.wrong || r.next > MESSAGES),
+				'the fence',
+			);
 			for (const { wrong, got, ws } of receivers) {
 				assert.equal(wrong, undefined);
 				assert.equal(got, MESSAGES + 1);
@@ -152,7 +160,11 @@ describe('one sender, two receivers on other nodes', () => {
 			t.diagnostic(`${load} other deliveries meanwhile`);
 		} finally {
 			for (const one of chatters) one.stop = true;
-			for (const ws of [sender, ...receivers.map((r) => r.ws), ...chatters.map((c) => c.ws)])
+			for (const ws of [
+				sender,
+				...receivers.map((r) => r.ws),
+				...chatters.map((c) => c.ws),
+			])
 				ws?.terminate();
 		}
 	});

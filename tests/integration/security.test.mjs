@@ -68,7 +68,14 @@ async function assertQuiet(listeners, sender, destination) {
 }
 
 describe('(a) private queues are read by pattern', () => {
-	for (const pattern of ['/queue/**', '/queue/*', '/queue/{who}', '/queue/me-user?', '/**', '/*/me*'])
+	for (const pattern of [
+		'/queue/**',
+		'/queue/*',
+		'/queue/{who}',
+		'/queue/me-user?',
+		'/**',
+		'/*/me*',
+	])
 		it(`SUBSCRIBE ${pattern} is refused, not answered with the messages of others`, async () => {
 			const spy = await near.connect(as('lee'));
 
@@ -80,13 +87,38 @@ describe('(a) private queues are read by pattern', () => {
 describe('(a) private queues are read by those who guess their names', () => {
 	/* What kim's private queue could be called, by one who knows kim's session as well. */
 	const guesses = (session) => [
-		...['/user/kim/queue/bank', '/user/kim/queue/*', '/user/kim/**', '/user/**', '/user/*/**'],
+		...[
+			'/user/kim/queue/bank',
+			'/user/kim/queue/*',
+			'/user/kim/**',
+			'/user/**',
+			'/user/*/**',
+		],
 		...['/user/*/queue/bank', '/user/{who}/queue/bank', '/user/ki?/queue/bank', '/**'],
-		...['/*/kim/queue/bank', '/**/bank', '/sub/**', '/topic/**', '/queue/bank', '/USER/kim/queue/bank'],
-		...['/user//kim/queue/bank', '/user/../kim/queue/bank', '/user/lee/../kim/queue/bank'],
+		...[
+			'/*/kim/queue/bank',
+			'/**/bank',
+			'/sub/**',
+			'/topic/**',
+			'/queue/bank',
+			'/USER/kim/queue/bank',
+		],
+		...[
+			'/user//kim/queue/bank',
+			'/user/../kim/queue/bank',
+			'/user/lee/../kim/queue/bank',
+		],
 		...['/user/kim%2Fqueue/bank', '/user/%6bim/queue/bank', '/user/./kim/queue/bank'],
-		...[`/queue/bank-user${session}`, `/queue/bank-user*`, `/user/${session}/queue/bank`],
-		...[`/sub/bank-user${session}`, `/user/queue/bank-user${session}`, '/user/queue/../bank'],
+		...[
+			`/queue/bank-user${session}`,
+			`/queue/bank-user*`,
+			`/user/${session}/queue/bank`,
+		],
+		...[
+			`/sub/bank-user${session}`,
+			`/user/queue/bank-user${session}`,
+			'/user/queue/../bank',
+		],
 		...[`/temp-queue/${session}/bank`, '/temp-queue/bank', '/temp-queue/**'],
 	];
 	const spies = { lee: as('lee'), 'kim/queue': as('kim/queue'), '**': as('**'), nobody: {} };
@@ -125,7 +157,10 @@ describe('(a) private queues are read by those who guess their names', () => {
 				if (command === 'RECEIPT') listeners.push([destination, spy]);
 				else assert.equal(command, 'ERROR', destination);
 			}
-			assert.ok(listeners.length > 10, 'nothing was accepted, so nothing is shown');
+			assert.ok(
+				listeners.length > 10,
+				'nothing was accepted, so nothing is shown',
+			);
 			await tell(await near.connect(as('bank')), session);
 			const fence = `/topic/${path()}`;
 
@@ -134,23 +169,29 @@ describe('(a) private queues are read by those who guess their names', () => {
 			for (const [destination, spy] of listeners) {
 				const { body, headers } = await spy.message();
 
-				assert.equal(body, 'fence', `${destination} brought ${headers.destination}`);
+				assert.equal(
+					body,
+					'fence',
+					`${destination} brought ${headers.destination}`,
+				);
 			}
 			/* Each of the three from a client and from Redis. */
 			const heard = [];
 
 			await until(
-				() => victim.frames.filter((f) => f.command === 'MESSAGE').length === 6,
+				() =>
+					victim.frames.filter((f) => f.command === 'MESSAGE')
+						.length === 6,
 				() => victim.frames.map((f) => f.headers.destination).join(),
 			);
 			for (const { headers, body } of victim.frames) {
 				assert.equal(body, 'secret');
 				heard.push(headers.destination);
 			}
-			assert.deepEqual(
-				[...new Set(heard)].sort(),
-				['/temp-queue/bank', '/user/queue/bank'],
-			);
+			assert.deepEqual([...new Set(heard)].sort(), [
+				'/temp-queue/bank',
+				'/user/queue/bank',
+			]);
 		});
 
 	it('the session that is named to a client is not the one that a SockJS client chooses', async () => {
@@ -161,7 +202,9 @@ describe('(a) private queues are read by those who guess their names', () => {
 			const socket = await Socket.open(`${near.url}/000/${chosen}/websocket`);
 
 			await socket.assertFrame('o');
-			socket.send(JSON.stringify([frame('CONNECT', { 'accept-version': '1.2' })]));
+			socket.send(
+				JSON.stringify([frame('CONNECT', { 'accept-version': '1.2' })]),
+			);
 			const [connected] = await socket.messages(1);
 			const [, session] = /\nsession:([^\n]*)\n/.exec(connected);
 
@@ -235,7 +278,12 @@ describe('(c) what the server says is taken from a client', () => {
 });
 
 describe('(d) a header forges the destination that receivers see', () => {
-	const names = ['simpOrigDestination', 'SimpOrigDestination', 'simpDestination', 'destination'];
+	const names = [
+		'simpOrigDestination',
+		'SimpOrigDestination',
+		'simpDestination',
+		'destination',
+	];
 
 	for (const name of names)
 		for (const prefix of ['/pub', '/sub'])
@@ -256,7 +304,10 @@ describe('(d) a header forges the destination that receivers see', () => {
 					const got = await one.next('MESSAGE');
 
 					assert.equal(got.headers.destination, `/sub/${room}`);
-					assert.ok(!got.raw.includes('/user/queue/bank'), got.raw.toString());
+					assert.ok(
+						!got.raw.includes('/user/queue/bank'),
+						got.raw.toString(),
+					);
 				}
 			});
 });
@@ -268,7 +319,11 @@ describe('(e) an id is forged', () => {
 			const listeners = await receivers(`/sub/${room}`);
 			const attacker = await near.connect();
 
-			await attacker.ask('SEND', { destination: `/sub/${room}`, [name]: 'forged' }, 'x');
+			await attacker.ask(
+				'SEND',
+				{ destination: `/sub/${room}`, [name]: 'forged' },
+				'x',
+			);
 			for (const one of listeners) {
 				const got = await one.next('MESSAGE');
 
@@ -335,7 +390,15 @@ describe('(f) credentials of the sender are handed on', () => {
 });
 
 describe('(g) a prefix is got round', () => {
-	const beside = ['/subway/x', '/sub-way/x', '/sub.x', '/SUB/x', '//sub/x', '/pub/../sub/x', 'sub/x'];
+	const beside = [
+		'/subway/x',
+		'/sub-way/x',
+		'/sub.x',
+		'/SUB/x',
+		'//sub/x',
+		'/pub/../sub/x',
+		'sub/x',
+	];
 
 	for (const destination of beside)
 		it(`SUBSCRIBE and SEND to ${destination} are refused, as under no prefix`, async () => {

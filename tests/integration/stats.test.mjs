@@ -84,7 +84,8 @@ describe('the statistics line', () => {
 
 	it('begins with nothing but zeros, and the event loops as pools', async () => {
 		const { line, level } = await broker.untilEvent('broker.stats');
-		const pool = '[pool size = 2, active threads = 2, queued tasks = 0, completed tasks = 0]';
+		const pool =
+			'[pool size = 2, active threads = 2, queued tasks = 0, completed tasks = 0]';
 
 		assert.equal(level, 'info');
 		assert.equal(
@@ -114,12 +115,21 @@ describe('the statistics line', () => {
 			await session.send(frame('CONNECT', { 'accept-version': '1.2' }));
 			streams.push(receiver);
 		}
-		const tcp = await Client.open('tcp', { make: () => new FrameSocket({ port: tcpPort }) });
+		const tcp = await Client.open('tcp', {
+			make: () => new FrameSocket({ port: tcpPort }),
+		});
 
 		await tcp.connect();
 		await untilLine(broker, {
 			...{ current: 5, ws: 2, stream: 2, poll: 1, total: 5, abnormal: 0 },
-			...{ connect: 6, connected: 6, disconnect: 0, jsQueued: 3, tcp: 1, tcpTotal: 1 },
+			...{
+				connect: 6,
+				connected: 6,
+				disconnect: 0,
+				jsQueued: 3,
+				tcp: 1,
+				tcpTotal: 1,
+			},
 		});
 		plain.ws.close(1000);
 		framed.drop();
@@ -149,7 +159,14 @@ describe('the statistics line', () => {
 		await polite.ask('DISCONNECT');
 		polite.drop();
 		await untilLine(broker, {
-			...{ current: 0, total: total + 5, abnormal: 2, mute: 1, slow: 1, cut: cut + 1 },
+			...{
+				current: 0,
+				total: total + 5,
+				abnormal: 2,
+				mute: 1,
+				slow: 1,
+				cut: cut + 1,
+			},
 			...{ connect: connect + 4, disconnect: disconnect + 1 },
 		});
 	});
@@ -173,15 +190,14 @@ describe('the statistics line', () => {
 
 		assert.equal(
 			line.total,
-			counters.websocket_opened + counters.http_stream_opened + counters.http_poll_opened,
+			counters.websocket_opened +
+				counters.http_stream_opened +
+				counters.http_poll_opened,
 		);
 		assert.equal(line.connect, counters.connects_received);
 		assert.equal(line.disconnect, counters.disconnects_received);
 		assert.equal(line.cut, counters.connections_cut);
-		assert.equal(
-			counters.connections_opened,
-			line.total + line.tcpTotal,
-		);
+		assert.equal(counters.connections_opened, line.total + line.tcpTotal);
 	});
 });
 
@@ -190,13 +206,22 @@ describe('when the statistics line comes', () => {
 		const broker = await Broker.start(['--stats-first=200ms', '--stats-every=1s']);
 
 		try {
-			await until(() => broker.events('broker.stats').length === 3, 'three lines');
+			await until(
+				() => broker.events('broker.stats').length === 3,
+				'three lines',
+			);
 			const at = broker.events('broker.stats').map(({ ts }) => Date.parse(ts));
 			const from = Date.parse(broker.events('broker.started')[0].ts);
 
-			assert.ok(at[0] - from >= 150 && at[0] - from < 900, `first after ${at[0] - from} ms`);
+			assert.ok(
+				at[0] - from >= 150 && at[0] - from < 900,
+				`first after ${at[0] - from} ms`,
+			);
 			for (const i of [1, 2])
-				assert.ok(Math.abs(at[i] - at[i - 1] - 1000) < 500, `${at[i] - at[i - 1]} ms`);
+				assert.ok(
+					Math.abs(at[i] - at[i - 1] - 1000) < 500,
+					`${at[i] - at[i - 1]} ms`,
+				);
 		} finally {
 			await broker.stop();
 		}

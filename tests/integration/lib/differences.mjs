@@ -65,8 +65,11 @@ function section(key, reason, table) {
 	const also = table.cases.filter(({ row }) => row?.reasons.slice(1).includes(key));
 
 	lines.push('', `Rests on: ${reason.basis}.`);
-	if (reason.option)
-		lines.push('', `As Spring has it: ${code([].concat(reason.option))}.`.replaceAll('<br>', ', '));
+	if (reason.option) {
+		const names = [].concat(reason.option).map((path) => `\`${path}\``);
+
+		lines.push('', `As Spring has it: ${names.join(', ')}.`);
+	}
 	if (reason.no_switch) lines.push('', `No switch: ${reason.no_switch}`);
 	if (reason.everywhere) return lines;
 	lines.push('', '| case | from the client | Spring | stompbox |', '|---|---|---|---|');
