@@ -117,20 +117,29 @@ void session_begin(struct session *s, const struct stomp_frame *frame)
 	session_rearm(s); /* it may not rest for too long */
 }
 
-void session_commit(struct session *s, const struct stomp_frame *frame)
+/* The transaction that the frame ends, now the caller's; NULL after an answer. */
+static struct transaction *take_named(struct session *s, const struct stomp_frame *frame)
 {
-	struct transaction_step *step;
 	struct transaction *in =
 		transactions_find(&s->transactions, header_of(frame, SPAN("transaction")));
 
 	if (compat_ignores(s, frame, COMPAT_TRANSACTIONS))
-		return;
-	if (!in) {
+		return NULL;
+	if (in)
+		transactions_take(&s->transactions, in);
+	else
 		fail_unknown(s, frame);
+	return in;
+}
+
+/* A close of this session, which may happen on the way, does not see the transaction. */
+void session_commit(struct session *s, const struct stomp_frame *frame)
+{
+	struct transaction *in = take_named(s, frame);
+	struct transaction_step *step;
+
+	if (!in)
 		return;
-	}
-	/* From here on a close of this session, which may happen on the way, does not see it. */
-	transactions_take(&s->transactions, in);
 	session_receipt_for(s, frame, s->shard->published + 1, in->sends);
 	while ((step = transaction_next(in))) {
 		if (step->publish) {
@@ -146,16 +155,10 @@ void session_commit(struct session *s, const struct stomp_frame *frame)
 
 void session_abort(struct session *s, const struct stomp_frame *frame)
 {
-	struct transaction *in =
-		transactions_find(&s->transactions, header_of(frame, SPAN("transaction")));
+	struct transaction *in = take_named(s, frame);
 
-	if (compat_ignores(s, frame, COMPAT_TRANSACTIONS))
+	if (!in)
 		return;
-	if (!in) {
-		fail_unknown(s, frame);
-		return;
-	}
-	transactions_take(&s->transactions, in);
 	transaction_free(in);
 	session_receipt(s, frame, 0);
 }
