@@ -357,7 +357,9 @@ format: ## lay out the sources
 
 # These come from the option table and from the sources, and lie in the tree for
 # those who read it without building it.
-GENERATED := docs/options.md docs/log-events.md docs/counters.md config/$(NAME).json config/schema.json
+GENERATED := docs/options.md docs/log-events.md docs/counters.md docs/stomp-rows.md \
+	config/$(NAME).json config/schema.json
+ROW_TESTS := $(sort $(wildcard tests/unit/test_*.c tests/integration/*.test.mjs))
 
 docs: generated ## write the generated documents anew
 	@for file in $(GENERATED); do cp $O/generated/$$file $$file; done
@@ -372,6 +374,8 @@ $O/generated/config/schema.json: $(PROGRAM)
 	$(call print,--print-schema)
 $O/generated/docs/counters.md: broker/stats.def tools/counters.awk
 	@mkdir -p $(@D); awk -f tools/counters.awk $< > $@
+$O/generated/docs/stomp-rows.md: tests/data/stomp-rows.txt tools/stomp-rows.awk $(ROW_TESTS)
+	@mkdir -p $(@D); awk -f tools/stomp-rows.awk $< $(ROW_TESTS) > $@
 $O/generated/docs/log-events.md: $(SOURCES) tools/log-events.awk $O/sources
 	@mkdir -p $(@D); awk -f tools/log-events.awk $(SOURCES) > $@
 

@@ -24,6 +24,12 @@ enum {
 	DISCONNECT_GRACE_MS = 1000,
 };
 
+/* The words of headers.content_type. */
+enum {
+	TYPE_IMPLIED,
+	TYPE_NONE
+};
+
 static const struct span none = { NULL, 0 };
 
 static struct span header_of(const struct stomp_frame *frame, struct span name)
@@ -381,6 +387,19 @@ void session_subscribe(struct session *s, const struct stomp_frame *frame)
 		session_receipt(s, frame, 0);
 }
 
+/* By its destination 1.0 may also name a subscription that has an id. */
+static struct subscription **find_ended(struct session *s, struct span id, struct span destination)
+{
+	struct subscription **at = find_subscription(s, id, destination);
+
+	if (at || id.at)
+		return at;
+	for (at = &s->subscriptions; *at; at = &(*at)->next)
+		if (span_eq((*at)->topic->shown, destination))
+			return at;
+	return NULL;
+}
+
 void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 {
 	struct span id = header_of(frame, SPAN("id"));
@@ -394,7 +413,7 @@ void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 				"UNSUBSCRIBE needs the header id or destination");
 		return;
 	}
-	at = find_subscription(s, id, destination);
+	at = find_ended(s, id, destination);
 	if (!at) {
 		if (!compat_ignores(s, frame, COMPAT_UNKNOWN_UNSUBSCRIBE))
 			fail(s, frame, "Unknown subscription",
@@ -480,12 +499,22 @@ static bool take_reply_to(struct session *s, const struct stomp_frame *frame,
 	return true;
 }
 
+/* Without one, whoever reads it from the bus gives it the type that its body implies. */
+static struct span content_type_of(const struct session *s, const struct stomp_frame *frame)
+{
+	struct span type = header_of(frame, SPAN("content-type"));
+
+	if (!type.at && s->shard->broker->config->headers_content_type == TYPE_NONE)
+		return SPAN("");
+	return type;
+}
+
 void session_send(struct session *s, const struct stomp_frame *frame)
 {
 	struct bus_header headers[ENVELOPE_HEADERS_MOST];
 	struct transaction *in;
 	struct bus_message m = {
-		.content_type = header_of(frame, SPAN("content-type")),
+		.content_type = content_type_of(s, frame),
 		.headers = headers,
 		.body = frame->body,
 	};

@@ -33,26 +33,33 @@ static uint64_t beat_due(const struct session *s)
  * A client is asked for a sign of life when it has been silent for long, or has
  * missed its second beat. Hidden browser tabs miss beats and are well: only a
  * PING without answer ends a session.
+ *
+ * On a TCP stream nobody can be asked. There are no hidden tabs either: who has
+ * promised beats and misses the third is gone. Of who has promised none the
+ * kernel's keep-alive asks, not we. liveness.require_heartbeats holds the others
+ * to their promise as well.
  */
+static bool is_asked(const struct session *s)
+{
+	if (s->beats.receive_ms > 0 && config_of(s)->liveness_require_heartbeats)
+		return false;
+	return conn_can_ping(s->conn);
+}
+
 static uint64_t ping_due(const struct session *s)
 {
 	uint64_t silence = config_of(s)->liveness_ping_after;
 
-	if (!conn_can_ping(s->conn))
+	if (!is_asked(s))
 		return UINT64_MAX;
 	if (s->beats.receive_ms > 0 && (uint64_t)s->beats.receive_ms * 2 < silence)
 		silence = (uint64_t)s->beats.receive_ms * 2;
 	return s->heard_ms + silence;
 }
 
-/*
- * On a TCP stream nobody can be asked. There are no hidden tabs either: who has
- * promised beats and misses the third is gone. Of who has promised none the
- * kernel's keep-alive asks, not we.
- */
 static uint64_t silence_due(const struct session *s)
 {
-	if (conn_can_ping(s->conn) || s->beats.receive_ms == 0)
+	if (is_asked(s) || s->beats.receive_ms == 0)
 		return UINT64_MAX;
 	return s->heard_ms + (uint64_t)s->beats.receive_ms * BEATS_MISSED;
 }

@@ -33,7 +33,8 @@ struct wire *wire_message(const struct bus_message *m, struct span id, enum stom
 	scratch->len = 0;
 	stomp_writer_command(scratch, STOMP_MESSAGE);
 	(void)stomp_writer_header(scratch, version, SPAN("destination"), m->destination);
-	(void)stomp_writer_header(scratch, version, SPAN("content-type"), m->content_type);
+	if (m->content_type.len > 0)
+		(void)stomp_writer_header(scratch, version, SPAN("content-type"), m->content_type);
 	for (size_t i = 0; i < m->header_count; i++)
 		(void)stomp_writer_header(
 			scratch, version, m->headers[i].name, m->headers[i].value);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { Broker } from './lib/broker.mjs';
+import { Redis } from './lib/redis.mjs';
 import { Room } from './lib/room.mjs';
 import { frame } from './lib/stomp.mjs';
 
@@ -213,5 +214,51 @@ describe('body and content headers', () => {
 
 		client.text(`SEND\ndestination:/pub/x\n${'x-a:1\n'.repeat(1000)}\nhi\0`);
 		await client.refused(/limits\.headers/);
+	});
+});
+
+describe('bodies without a content-type, on two nodes', () => {
+	let redis;
+	let nodes;
+
+	before(async () => {
+		redis = await Redis.start();
+		nodes = [];
+		for (let i = 0; i < 2; i++)
+			nodes.push(
+				await Broker.start([
+					`--redis-url=${redis.url}`,
+					'--headers-content-type=none',
+				]),
+			);
+	});
+	after(async () => {
+		try {
+			for (const node of nodes ?? []) await node.stop();
+		} finally {
+			await redis?.end();
+		}
+	});
+
+	it('B7 no content-type is invented where none is asked for', async () => {
+		const [sender, other] = [await nodes[0].connect(), await nodes[1].connect()];
+
+		for (const client of [sender, other]) await client.subscribe('/sub/b7');
+		for (const [body, type] of [
+			['{"a":1}', undefined],
+			['hello', undefined],
+			['hello', 'text/x'],
+		]) {
+			const headers = { destination: '/pub/b7' };
+
+			if (type) headers['content-type'] = type;
+			await sender.ask('SEND', headers, body);
+			for (const client of [sender, other]) {
+				const message = await client.message();
+
+				assert.equal(message.body, body);
+				assert.equal(message.headers['content-type'], type);
+			}
+		}
 	});
 });

@@ -64,7 +64,7 @@ describe('connecting', () => {
 	});
 
 	for (const offer of ['2.0', '1.3,9', 'x']) {
-		it(`C5 without a common version (${offer}) ERROR says which there are`, async () => {
+		it(`C5 X4 without a common version (${offer}) ERROR says which there are`, async () => {
 			const client = await broker.open();
 
 			client.send('CONNECT', { 'accept-version': offer, host: 'x' });

@@ -187,7 +187,7 @@ describe('DISCONNECT, RECEIPT, ERROR and MESSAGE', () => {
 		}
 	});
 
-	it('M1 M3 B3 MESSAGE says destination, subscription, message-id and content-length', async () => {
+	it('M1 M3 M5 M6 M7 B3 MESSAGE says all that it must, and what the SEND said', async () => {
 		const room = await Room.open(broker);
 		const { list, headers } = await room.pass(
 			{ 'content-type': 'text/plain', foo: 'bar' },
@@ -207,6 +207,9 @@ describe('DISCONNECT, RECEIPT, ERROR and MESSAGE', () => {
 		);
 		assert.equal(headers.destination, room.from);
 		assert.equal(headers.subscription, '0');
+		assert.equal(headers['content-type'], 'text/plain', 'M6');
+		assert.equal(headers.foo, 'bar', 'M7');
+		assert.equal(headers['content-length'], '2', 'M5');
 	});
 
 	it('M2 message ids are unique', async () => {

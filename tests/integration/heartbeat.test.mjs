@@ -139,3 +139,29 @@ describe('heart-beats', () => {
 		);
 	});
 });
+
+describe('heart-beats, where they are required', () => {
+	let broker;
+
+	before(async () => {
+		broker = await Broker.start([
+			'--heartbeat-receive=500ms',
+			'--liveness-ping-after=1s',
+			'--liveness-answer-within=500ms',
+			'--liveness-require-heartbeats',
+		]);
+	});
+	after(() => broker?.stop());
+
+	it('HB7 HB8 a client that misses three beats is closed, PONGs or not', async () => {
+		const quiet = await broker.connect();
+		const silent = await broker.connect({ connect: { 'heart-beat': '500,0' } });
+		const started = Date.now();
+
+		assert.equal((await silent.untilClosed()).code, 1006);
+		assert.ok(Date.now() - started > 1400, 'HB7: two beats may be missed');
+		assert.equal(silent.pings, 0);
+		await until(() => quiet.pings >= 2, 'PINGs for one that promised no beats');
+		await quiet.subscribe('/sub/hb8');
+	});
+});

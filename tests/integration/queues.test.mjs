@@ -25,6 +25,30 @@ for (const threads of [1, 2])
 		});
 		after(() => broker?.stop());
 		describeQueues(() => ({ from: broker, to: broker }));
+
+		const ends = {
+			UNSUBSCRIBE: (client, id) => client.ask('UNSUBSCRIBE', { id }),
+			DISCONNECT: (client) => client.ask('DISCONNECT'),
+			'a lost connection': (client) => client.drop(),
+		};
+
+		for (const version of ['1.0', '1.1', '1.2'])
+			for (const [how, end] of Object.entries(ends))
+				it(`A9 in ${version} ${how} gives what is not acknowledged to another client`, async () => {
+					const sender = await broker.connect();
+					const first = await broker.connect({ version });
+					const second = await broker.connect({ version });
+					const queue = name();
+
+					await first.subscribe(queue, '0', { ack: 'client' });
+					await send(sender, queue, 1, 2);
+					for (const message of await expect(first, 1, 2))
+						assert.equal(message.headers.redelivered, undefined);
+					await second.subscribe(queue, '0');
+					await end(first, '0');
+					for (const message of await expect(second, 1, 2))
+						assert.equal(message.headers.redelivered, 'true');
+				});
 	});
 
 describe('limits of queues', () => {
@@ -160,7 +184,7 @@ describe('limits of queues', () => {
 		await expect(last, 2, 3);
 	});
 
-	it('a consumer has at most limits.unacked messages', async () => {
+	it('L8 a consumer has at most limits.unacked messages', async () => {
 		const sender = await broker.connect();
 		const reader = await broker.connect();
 		const queue = name();

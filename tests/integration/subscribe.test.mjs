@@ -238,6 +238,24 @@ describe('SUBSCRIBE and UNSUBSCRIBE', () => {
 		assert.equal((await client.message()).body, 'heard');
 	});
 
+	it('U9 in 1.0 a destination may end a subscription that has an id', async () => {
+		const client = await broker.connect({ version: '1.0' });
+
+		await client.ask('SUBSCRIBE', { id: 'a', destination: '/sub/u9' });
+		await client.ask('SUBSCRIBE', { destination: '/sub/u9' });
+		await client.ask('UNSUBSCRIBE', { destination: '/sub/u9' });
+		await client.ask('SEND', { destination: '/pub/u9' }, 'hi');
+		assert.equal((await client.message()).headers.subscription, 'a');
+		await client.ask('UNSUBSCRIBE', { destination: '/sub/u9' });
+		await client.ask('SEND', { destination: '/pub/u9' }, 'unheard');
+		assert.deepEqual(
+			client.frames.filter((f) => f.command === 'MESSAGE'),
+			[],
+		);
+		client.send('UNSUBSCRIBE', { destination: '/sub/u9', receipt: 'r' });
+		await client.refused(/unknown subscription/i, { receipt: 'r' });
+	});
+
 	it('N1 UNSUBSCRIBE needs an id since 1.1', async () => {
 		await assertRefused('UNSUBSCRIBE', { destination: '/sub/n1' }, /\bid\b/, '1.1');
 		await assertRefused('UNSUBSCRIBE', {}, /\bid\b/, '1.2');

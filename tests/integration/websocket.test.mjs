@@ -1,7 +1,9 @@
-/* Rows W1 to W11: STOMP inside WebSocket, the opening request, and plain HTTP beside it. */
+/* Rows W1 to W12: STOMP inside WebSocket, the opening request, and plain HTTP beside it. */
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { Client as StompJs } from '@stomp/stompjs';
+import WebSocket from 'ws';
 
 import { Broker } from './lib/broker.mjs';
 import { Room } from './lib/room.mjs';
@@ -134,11 +136,82 @@ describe('WebSocket', () => {
 		assert.equal((await client.untilClosed()).code, 1000);
 	});
 
+	it('W6 what ends a connection is told by the code of the close', async () => {
+		const left = await broker.connect();
+		const refused = await broker.connect();
+		const large = await broker.connect();
+
+		left.send('DISCONNECT', {});
+		assert.equal((await left.untilClosed()).code, 1000);
+		refused.send('HELLO', {});
+		await refused.refused(/command/i, { code: 1002 });
+		large.send('SEND', { destination: '/pub/w6', 'content-length': '99999999' });
+		await large.refused(/limits\.body/, { code: 1002 });
+	});
+
 	it('W6 text that is not UTF-8 ends the connection', async () => {
 		const client = await broker.connect();
 
 		client.text(Buffer.from('SEND\ndestination:/pub/x\n\n\xff\0', 'latin1'));
 		assert.ok([1002, 1007].includes((await client.untilClosed()).code));
+	});
+
+	/* React Native ends a text at its first NUL; stompjs puts back what that takes. */
+	it('W12 a client that loses NULs in text loses no message', async () => {
+		const up = promised();
+		const bodies = [];
+		const client = new StompJs({
+			webSocketFactory: () => {
+				const ws = new WebSocket(broker.url, ['v12.stomp']);
+
+				return {
+					get binaryType() {
+						return ws.binaryType;
+					},
+					set binaryType(type) {
+						ws.binaryType = type;
+					},
+					get readyState() {
+						return ws.readyState;
+					},
+					get protocol() {
+						return ws.protocol;
+					},
+					set onopen(open) {
+						ws.onopen = open;
+					},
+					set onclose(close) {
+						ws.onclose = close;
+					},
+					set onmessage(take) {
+						ws.onmessage = ({ data }) =>
+							take({ data: data.toString().split('\0')[0] });
+					},
+					send: (data) => ws.send(data),
+					close: (...why) => ws.close(...why),
+				};
+			},
+			appendMissingNULLonIncoming: true,
+			forceBinaryWSFrames: true,
+			reconnectDelay: 0,
+			onConnect: up.resolve,
+			onStompError: up.reject,
+		});
+
+		client.activate();
+		try {
+			await within(up.promise, 'CONNECTED');
+			client.subscribe('/sub/w12', (message) => bodies.push(message.body));
+			for (const body of ['하나', '둘', '셋'])
+				client.publish({ destination: '/pub/w12', body });
+			await until(
+				() => bodies.length === 3,
+				() => `three messages; ${bodies} came`,
+			);
+			assert.deepEqual(bodies, ['하나', '둘', '셋']);
+		} finally {
+			await client.deactivate();
+		}
 	});
 
 	it('W7 only unknown subprotocols: accepted, none selected', async () => {
