@@ -66,6 +66,7 @@ struct broker {
 	struct hub *hub;
 	struct queues *queues; /* the hub's; NULL: there are none */
 	_Atomic unsigned connections;
+	_Atomic uint64_t sessions; /* since the start; numbers them */
 	_Atomic unsigned shards_running;
 	_Atomic bool draining;
 	uint64_t drain_until_ms; /* set before `draining` */

@@ -45,7 +45,7 @@ void *session_open(struct shard *shard, struct conn *c, const struct request *re
 
 	s->shard = shard;
 	s->conn = c;
-	s->id = ++shard->next_id;
+	s->id = atomic_fetch_add_explicit(&shard->broker->sessions, 1, memory_order_relaxed) + 1;
 	random_name(s->name, sizeof(s->name) - 1);
 	s->is_text_only = conn_is_text_only(c);
 	s->version = STOMP_VERSION_1_2; /* what CONNECT is read as */

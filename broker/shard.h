@@ -52,7 +52,6 @@ struct shard {
 	struct list sessions; /* struct session.link */
 	struct list waiting;  /* struct session.wait */
 	struct list owed;     /* struct receipt.owed */
-	uint64_t next_id;
 	struct map publishers; /* sessions that have sent something; key: their id */
 	struct map by_name; /* sessions of users that have private subscriptions; key: their name */
 	struct topics topics;

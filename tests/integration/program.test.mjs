@@ -228,6 +228,19 @@ describe('command line', () => {
 		}
 	});
 
+	it('the log numbers sessions, whichever event loop they are on', async () => {
+		const broker = await Broker.start(['--threads=4', '--log-level=debug']);
+
+		try {
+			for (let i = 0; i < 12; i++) await broker.connect();
+			const numbers = broker.events('session.open').map(({ session }) => session);
+
+			assert.equal(new Set(numbers).size, 12);
+		} finally {
+			await broker.stop();
+		}
+	});
+
 	it('the log can be JSON', async () => {
 		const broker = await Broker.start(['--log-format=json', '--log-level=debug']);
 
