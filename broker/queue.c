@@ -179,13 +179,12 @@ void queue_detach(struct queue *q, struct queue_reader *r, bool lost)
 
 const struct queue_item *queue_give(struct queue *q, uint64_t now_ms, struct queue_reader **to)
 {
-	struct queue_reader *r;
+	struct queue_reader *r = queue_next_reader(q);
 	struct queue_item *item;
 
 	queue_expire(q, now_ms);
-	if (list_is_empty(&q->waiting) || list_is_empty(&q->ready))
+	if (list_is_empty(&q->waiting) || !r)
 		return NULL;
-	r = container_of(q->ready.next, struct queue_reader, link);
 	item = item_of(q->waiting.next);
 	list_remove(&item->link);
 	list_push(&r->given, &item->link);

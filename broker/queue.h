@@ -87,6 +87,13 @@ void queue_attach(struct queue *q, struct queue_reader *r);
  */
 void queue_detach(struct queue *q, struct queue_reader *r, bool lost);
 
+/* Whose turn it is; NULL when nobody has room. */
+static inline struct queue_reader *queue_next_reader(const struct queue *q)
+{
+	return list_is_empty(&q->ready) ? NULL
+					: container_of(q->ready.next, struct queue_reader, link);
+}
+
 /* Deals out the next message; NULL when none waits or nobody has room. Valid until the next call. */
 const struct queue_item *queue_give(
 	struct queue *q, uint64_t now_ms, struct queue_reader **to) MUST_USE;

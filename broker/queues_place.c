@@ -155,6 +155,24 @@ void consumer_give(struct consumer *c, struct message *m, uint64_t number, bool 
 	shard_wake(s);
 }
 
+static struct consumer *consumer_of_reader(struct queue_reader *r)
+{
+	return container_of(r, struct consumer, reader);
+}
+
+/*
+ * Is there a way to whose turn it is? Many windows, or a few long messages, are more
+ * than may be under way to other nodes; the rest follows what they have passed on,
+ * and at the latest the next sweep.
+ */
+static bool can_deal(const struct place *place)
+{
+	struct queue_reader *next = queue_next_reader(&place->queue);
+
+	return next &&
+	       (is_ours(consumer_of_reader(next)) || !bus_load(place->queues->bus).notes_half_full);
+}
+
 void place_deal(struct place *place)
 {
 	const struct queue_item *item;
@@ -162,8 +180,8 @@ void place_deal(struct place *place)
 
 	if (place->state != PLACE_HERE)
 		return;
-	while ((item = queue_give(&place->queue, clock_ms(), &r))) {
-		struct consumer *c = container_of(r, struct consumer, reader);
+	while (can_deal(place) && (item = queue_give(&place->queue, clock_ms(), &r))) {
+		struct consumer *c = consumer_of_reader(r);
 
 		stats_add(&stats_of(place->queues)->queue_given, 1);
 		if (!is_ours(c)) {
@@ -261,7 +279,8 @@ void place_tell_sends(struct place *place)
 			drop_heard(q, send);
 			continue;
 		}
-		if (q->flight_bytes > 0 && q->flight_bytes + bytes_of(send) > most)
+		if ((q->flight_bytes > 0 && q->flight_bytes + bytes_of(send) > most) ||
+			bus_load(q->bus).notes_half_full)
 			return;
 		q->flight_bytes += bytes_of(send);
 		send->ticket = ++q->tickets;

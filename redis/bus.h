@@ -106,6 +106,11 @@ struct bus_load {
 	size_t messages;
 	size_t bytes; /* of their records */
 	bool full;    /* more than the configured outbox is under way */
+	/*
+	 * Half of what notes may have under way is: those that can wait had better. What goes
+	 * beyond all of it is lost, and its node taken for gone.
+	 */
+	bool notes_half_full;
 };
 
 /* The implementations fill this in; callers use the functions below. */

@@ -411,10 +411,7 @@ static void publish_down(struct bus_redis *b, const struct bus_message *m, void 
 
 	if (!received.content_type.at)
 		received.content_type = envelope_implied_type(m->body, m->body_is_utf8);
-	if (local)
-		b->counters.local_only++;
-	else
-		b->counters.refused++;
+	++*(local ? &b->counters.local_only : &b->counters.refused);
 	if (local && outbox_first_unheard(&b->outbox)) {
 		b->scratch.len = 0;
 		if (extended)
@@ -477,6 +474,7 @@ static struct bus_load load(const struct bus *bus)
 		.messages = b->outbox.echoes_due,
 		.bytes = b->outbox.bytes,
 		.full = b->outbox.bytes >= b->config.outbox_bytes,
+		.notes_half_full = b->nodes.bytes_owed >= b->nodes.bytes_most / 2,
 	};
 }
 

@@ -179,6 +179,36 @@ describe('queues when nodes or Redis go', () => {
 		);
 	});
 
+	it('many consumers at once, and more bytes than may be under way: nothing comes twice', async () => {
+		const first = await start('--redis-outbox=256k');
+		const second = await start();
+		const queue = name();
+		const count = 40;
+		const sender = await first.connect();
+
+		for (let i = 0; i < count; i++)
+			await sender.ask(
+				'SEND',
+				{ destination: queue, number: `${i}` },
+				'x'.repeat(50_000),
+			);
+		const readers = await Promise.all(
+			Array.from({ length: 20 }, () => second.connect()),
+		);
+		const numbers = () =>
+			readers.flatMap((r) => r.frames).map((f) => f.headers.number);
+
+		for (const reader of readers)
+			reader.send('SUBSCRIBE', {
+				id: '0',
+				destination: queue,
+				ack: 'client-individual',
+			});
+		await until(() => new Set(numbers()).size === count, 'all messages');
+		assert.equal(numbers().length, count);
+		assert.equal((await first.counters()).queue_returned, 0);
+	});
+
 	it('clients come and go: each message is taken, twice only when marked', async () => {
 		const pair = [await start(), await start()];
 		const queue = name();
