@@ -50,6 +50,7 @@ struct queues *queues_new(struct broker *broker)
 		.redeliveries = (unsigned)c->queues_redeliveries,
 	};
 	list_init(&q->all);
+	list_init(&q->silent);
 	map_init(&q->places);
 	map_init(&q->consumers);
 	queue_mailbox_init(&q->mail);
@@ -68,6 +69,7 @@ void queues_free(struct queues *q)
 	q->bus = NULL;
 	while (!list_is_empty(&q->all))
 		place_free(container_of(q->all.next, struct place, link));
+	far_end_silence(q, NULL);
 	map_fini(&q->places);
 	map_fini(&q->consumers);
 	queue_mailbox_fini(&q->mail);
@@ -257,6 +259,7 @@ void queues_on_state(struct queues *q, enum bus_state state)
 	q->state = state;
 	if (state != BUS_UP && !was_up)
 		return;
+	far_end_silence(q, NULL);
 	for (struct list *at = q->all.next; at != &q->all; at = at->next) {
 		struct place *place = container_of(at, struct place, link);
 
@@ -298,6 +301,7 @@ void queues_on_node_gone(struct queues *q, struct span node)
 	if (node.len == 0 || node.len >= sizeof(name))
 		return;
 	memcpy(name, node.at, node.len);
+	far_end_silence(q, name);
 	for (struct list *at = q->all.next; at != &q->all; at = at->next) {
 		struct place *place = container_of(at, struct place, link);
 
@@ -335,7 +339,10 @@ void queues_on_note(struct queues *q, struct span bytes)
 
 /* --- by the clock --------------------------------------------------------- */
 
-/* An owner that lives and does not answer: the sender is told rather than left waiting. */
+/*
+ * An owner that lives and does not answer: the sender is told rather than left waiting.
+ * The receipts of its shard have waited too, and its credit; so the next one is told at once.
+ */
 static void end_overdue(struct place *place, uint64_t now)
 {
 	struct list *at, *next;
@@ -344,8 +351,11 @@ static void end_overdue(struct place *place, uint64_t now)
 		struct send *send = container_of(at, struct send, link);
 
 		next = at->next;
-		if (send->publish && now - send->parked_ms >= ANSWER_MS)
-			place_end_send(place, send, BUS_QUEUE_SILENT);
+		if (!send->publish || now - send->parked_ms < ANSWER_MS)
+			continue;
+		if (send->ticket)
+			far_fall_silent(place);
+		place_end_send(place, send, BUS_QUEUE_SILENT);
 	}
 }
 
@@ -386,6 +396,8 @@ void queues_tick(struct queues *q, uint64_t now)
 	bool renews = sweeps && is_due(&q->renewed_ms, now, RENEW_MS);
 	struct list *at, *next;
 
+	if (keeps)
+		far_ask_silent(q);
 	for (at = q->all.next; sweeps && at != &q->all; at = next) {
 		struct place *place = container_of(at, struct place, link);
 

@@ -25,6 +25,7 @@ struct queues {
 	struct list all;             /* struct place.link */
 	struct map places;           /* the same, by name */
 	struct map consumers;        /* struct consumer, by its key */
+	struct list silent;          /* struct silent.link */
 	struct queue_mailbox mail;   /* from the shards */
 	struct buf scratch;          /* a note, or a key */
 	uint64_t messages;           /* for message-id */
@@ -52,6 +53,13 @@ struct place {
 	struct list sends;            /* struct send.link, oldest first; none while HERE */
 	uint64_t asked_ms;
 	uint64_t used_ms;
+};
+
+/* A node that has not answered in time, though Redis reaches it. */
+struct silent {
+	struct list link;
+	char node[QUEUE_NODE_BYTES];
+	struct span queue; /* one of its; in the same block */
 };
 
 /* A message that its queue does not have yet. */
@@ -135,6 +143,13 @@ void far_drop(struct place *place, const struct consumer_key *key, uint64_t epoc
 void far_give(struct consumer *c, const struct queue_item *item);
 void far_send(struct place *place, struct send *send);
 void far_keep(struct place *place);
+/* The owner of a place does not answer: until it is heard, nobody has to wait for it. */
+void far_fall_silent(struct place *place);
+bool far_is_silent(const struct queues *q, const char *node);
+/* It has been heard, or it is gone; NULL: forgets all that is known of silence. */
+void far_end_silence(struct queues *q, const char *node);
+/* Asks the silent ones for a word. */
+void far_ask_silent(struct queues *q);
 void far_on_note(struct queues *q, const struct queue_note *note);
 
 static inline bool far_is_refusing(const struct queues *q)

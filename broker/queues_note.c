@@ -6,10 +6,12 @@
  * is told of something that it does not know says so (DROPPED, DETACH, NOT_MINE).
  */
 #include "base/clock.h"
+#include "base/mem.h"
 #include "broker/hub.h"
 #include "broker/queues_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
 	SCRATCH_KEPT = 64 * 1024, /* a longer one was for a rare note */
@@ -138,6 +140,79 @@ void far_keep(struct place *place)
 		far_tell(place->queues, place->owner, &note);
 	} while (at != &place->consumers);
 	buf_fini(&kept);
+}
+
+/* --- silence --------------------------------------------------------------- */
+
+static struct silent *find_silent(const struct queues *q, const char *node)
+{
+	for (struct list *at = q->silent.next; at != &q->silent; at = at->next) {
+		struct silent *s = container_of(at, struct silent, link);
+
+		if (strcmp(s->node, node) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+bool far_is_silent(const struct queues *q, const char *node)
+{
+	return find_silent(q, node) != NULL;
+}
+
+void far_fall_silent(struct place *place)
+{
+	struct queues *q = place->queues;
+	struct silent *s;
+	char *copy;
+
+	if (find_silent(q, place->owner))
+		return;
+	s = mem_zalloc(sizeof(*s) + place->name.len);
+	copy = (char *)(s + 1);
+	memcpy(copy, place->name.at, place->name.len);
+	memcpy(s->node, place->owner, sizeof(s->node));
+	s->queue = (struct span){ copy, place->name.len };
+	list_push(&q->silent, &s->link);
+}
+
+static void forget_silent(struct silent *s)
+{
+	list_remove(&s->link);
+	free(s);
+}
+
+void far_end_silence(struct queues *q, const char *node)
+{
+	struct silent *s;
+
+	if (node) {
+		s = find_silent(q, node);
+		if (s)
+			forget_silent(s);
+		return;
+	}
+	while (!list_is_empty(&q->silent))
+		forget_silent(container_of(q->silent.next, struct silent, link));
+}
+
+/* Who is told of a consumer that nobody has says so (DROPPED), or that it is not the owner. */
+void far_ask_silent(struct queues *q)
+{
+	struct buf nobody = { NULL, 0, 0 };
+
+	queue_note_put_kept(&nobody, 0, 0);
+	for (struct list *at = q->silent.next; at != &q->silent; at = at->next) {
+		const struct silent *s = container_of(at, struct silent, link);
+		struct queue_note note = {
+			.kind = QUEUE_NOTE_KEEP,
+			.queue = s->queue,
+			.body = buf_span(&nobody),
+		};
+
+		far_tell(q, s->node, &note);
+	}
+	buf_fini(&nobody);
 }
 
 /* --- in, for the owner ---------------------------------------------------- */
@@ -322,6 +397,7 @@ static void on_note_from_owner(struct queues *q, const struct queue_note *note)
 
 void far_on_note(struct queues *q, const struct queue_note *note)
 {
+	far_end_silence(q, note->from);
 	switch ((enum queue_note_kind)note->kind) {
 	case QUEUE_NOTE_SEND:
 	case QUEUE_NOTE_ATTACH:

@@ -279,6 +279,10 @@ void place_tell_sends(struct place *place)
 			drop_heard(q, send);
 			continue;
 		}
+		if (send->publish && far_is_silent(q, place->owner)) {
+			place_end_send(place, send, BUS_QUEUE_SILENT);
+			continue;
+		}
 		if ((q->flight_bytes > 0 && q->flight_bytes + bytes_of(send) > most) ||
 			bus_load(q->bus).notes_half_full)
 			return;

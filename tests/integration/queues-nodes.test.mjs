@@ -150,6 +150,39 @@ describe('queues when nodes or Redis go', () => {
 		}
 	});
 
+	it('who sends to an owner that does not answer holds up nobody else for long', async () => {
+		const first = await start();
+		const second = await start('--threads=1');
+		const other = await second.connect();
+		const [queue, further] = [name(), name()];
+		const refused = (destination) =>
+			assertRefused(second, /does not answer/, 'SEND', { destination });
+
+		await send(await first.connect(), queue, 0);
+		await send(await first.connect(), further, 0);
+		first.child.signal('SIGSTOP');
+		try {
+			await refused(queue);
+			const since = performance.now();
+
+			for (const destination of [queue, further, queue]) {
+				const answer = refused(destination);
+
+				await other.ask('SEND', { destination: '/pub/x' });
+				await answer;
+			}
+			assert.ok(performance.now() - since < 4000, 'receipts waited');
+		} finally {
+			first.child.signal('SIGCONT');
+		}
+		await until(async () => {
+			const client = await second.connect();
+
+			client.send('SEND', { destination: queue, receipt: 'r' });
+			return (await client.next()).command === 'RECEIPT';
+		}, 'the owner to be heard');
+	});
+
 	it("a consumer's node is killed: its messages come back", async () => {
 		const first = await start();
 		const second = await start();
