@@ -247,7 +247,7 @@ void queues_hear(struct queues *q, const struct bus_message *m)
 		/* Who uses it notices when its owner is gone; nobody else does. */
 		if (is_used || clock_ms() - place->asked_ms < STALE_MS)
 			return;
-		place_lose(place);
+		place_lose(place, false);
 	}
 	place_send(place, &(struct send){ .message = message_of(q, m), .is_heard = true });
 }
@@ -272,7 +272,7 @@ void queues_on_state(struct queues *q, enum bus_state state)
 			place_drop_far(place);
 			place_deal(place);
 		}
-		place_lose(place);
+		place_lose(place, false);
 		place_look(place);
 	}
 }
@@ -309,7 +309,7 @@ void queues_on_node_gone(struct queues *q, struct span node)
 			lose_consumers(place, name, UINT64_MAX);
 			place_deal(place);
 		} else if (place->state == PLACE_THERE && strcmp(place->owner, name) == 0) {
-			place_lose(place);
+			place_lose(place, false);
 		}
 	}
 }

@@ -114,8 +114,11 @@ void place_end_send(struct place *place, struct send *send, enum bus_accepted ho
 void place_deal(struct place *place);
 /* Asks the directory, unless that is under way. */
 void place_look(struct place *place);
-/* Its owner is not the owner any more, or out of reach. */
-void place_lose(struct place *place);
+/*
+ * Its owner is not the owner any more, or out of reach. `by_itself`: it has said so,
+ * and has nothing of what it has not answered.
+ */
+void place_lose(struct place *place, bool by_itself);
 /* Gives up this node's claim, if it has one. */
 void place_disclaim(struct queues *q, struct span name);
 /* THERE: as many of its sends as may be under way at a time. */

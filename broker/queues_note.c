@@ -392,7 +392,7 @@ static void on_note_from_owner(struct queues *q, const struct queue_note *note)
 	else if (place && note->kind == QUEUE_NOTE_DROPPED)
 		on_dropped(place, note);
 	else if (place)
-		place_lose(place);
+		place_lose(place, true);
 }
 
 void far_on_note(struct queues *q, const struct queue_note *note)

@@ -320,14 +320,19 @@ void place_send(struct place *place, const struct send *send)
 		place_look(place);
 }
 
-/* They were under way to a node that does not answer for them. */
-static void take_sends_back(struct place *place)
+/*
+ * They were under way to a node that does not answer for them. Does it have them
+ * all the same, then a client may have seen them.
+ */
+static void take_sends_back(struct place *place, bool may_be_there)
 {
 	for (struct list *at = place->sends.next; at != &place->sends; at = at->next) {
 		struct send *send = send_of(at);
 
-		if (send->ticket)
-			place->queues->flight_bytes -= bytes_of(send);
+		if (!send->ticket)
+			continue;
+		place->queues->flight_bytes -= bytes_of(send);
+		send->redelivered |= may_be_there;
 		send->ticket = 0;
 	}
 }
@@ -340,7 +345,7 @@ static void be_here(struct place *place)
 
 	if (place->state == PLACE_HERE)
 		return;
-	take_sends_back(place);
+	take_sends_back(place, true);
 	place->state = PLACE_HERE;
 	queue_init(&place->queue, &q->limits, &q->totals);
 	for (struct list *at = place->consumers.next; at != &place->consumers; at = at->next)
@@ -364,14 +369,17 @@ void place_drop_far(struct place *place)
 	}
 }
 
-/* What the queue holds goes to its new owner, before what is sent from now on. */
+/*
+ * What the queue holds goes to its new owner, before what is sent from now on. Our
+ * shards go on passing on what they have, until they are told.
+ */
 static void hand_over(struct place *place)
 {
 	struct queue_item *item;
 
 	place_drop_far(place);
 	for (struct list *at = place->consumers.next; at != &place->consumers; at = at->next)
-		queue_detach(&place->queue, &consumer_of(at)->reader, false);
+		queue_detach(&place->queue, &consumer_of(at)->reader, true);
 	while ((item = queue_pull(&place->queue))) {
 		park(place, &(struct send){
 				    .message = item->message, .redelivered = item->redelivered });
@@ -388,7 +396,7 @@ static void be_there(struct place *place, struct span node)
 		return;
 	if (place->state == PLACE_HERE)
 		hand_over(place);
-	take_sends_back(place);
+	take_sends_back(place, true);
 	place->state = PLACE_THERE;
 	memset(place->owner, 0, sizeof(place->owner));
 	memcpy(place->owner, node.at, node.len);
@@ -461,12 +469,12 @@ void place_look(struct place *place)
 	bus_find_owner(q->bus, claim_of(place), true, on_owner, place);
 }
 
-void place_lose(struct place *place)
+void place_lose(struct place *place, bool by_itself)
 {
 	if (place->state != PLACE_THERE)
 		return;
 	place->state = PLACE_LOOKING;
-	take_sends_back(place);
+	take_sends_back(place, !by_itself);
 	/* Who has just been told of that owner may be told of it again: not in a circle. */
 	if (clock_ms() - place->asked_ms >= LOOK_AGAIN_MS)
 		place_look(place);

@@ -130,7 +130,10 @@ describe('queues when nodes or Redis go', () => {
 		const reader = await second.connect();
 
 		await reader.subscribe(queue);
-		await expect(reader, 2);
+		const [message] = await expect(reader, 2);
+
+		/* The owner may have given it to somebody. */
+		assert.equal(message.headers.redelivered, 'true');
 	});
 
 	it('an owner that does not answer: ERROR, not silence', async () => {
@@ -350,6 +353,36 @@ describe('queues when nodes or Redis go', () => {
 			got.filter((body) => body !== '5'),
 			['1', '2', '3', '4'],
 		);
+	});
+
+	it('what a node hands over is marked when a client may have seen it', async () => {
+		const first = await start();
+		const second = await start('--limits-unacked=2');
+		const [queue, other] = [name(), name()];
+		const reader = await first.connect();
+		const busy = await second.connect();
+		const sender = await second.connect();
+
+		await send(await first.connect(), queue, 0);
+		await reader.subscribe(queue);
+		await expect(reader, 0);
+		await redis.stop();
+		await first.untilStatus('/ready', 503);
+		await second.untilStatus('/ready', 503);
+		/* The client's window is used up, so what it is given next waits for it. */
+		await busy.subscribe(other, '0', { ack: 'client-individual' });
+		await send(sender, other, 1, 2);
+		await expect(busy, 1, 2);
+		await busy.subscribe(queue, '1', { ack: 'client-individual' });
+		await send(sender, queue, 1, 3);
+		second.child.signal('SIGSTOP');
+		await redis.startAgain();
+		await first.untilStatus('/ready', 200);
+		second.child.signal('SIGCONT');
+		await until(() => reader.frames.length > 0, 'what the second node has kept');
+		const [message] = await expect(reader, 1);
+
+		assert.equal(message.headers.redelivered, 'true');
 	});
 
 	it('Redis is away and redis.on_down is refuse: ERROR', async () => {
