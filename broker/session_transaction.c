@@ -1,9 +1,9 @@
 /*
  * BEGIN, COMMIT, ABORT, and what other commands do in a transaction (STOMP 1.2).
  * A SEND is checked like any other when it comes; after that nothing about it
- * can fail but the bus. So COMMIT only has to hand over what is held, in one
- * go: the shard has room for all of it, or else the COMMIT would not have been
- * read (see must_wait() in session.c).
+ * can fail but the bus, or a queue that is full. So COMMIT only has to hand over
+ * what is held, in one go: the shard has room for all of it, or else the COMMIT
+ * would not have been read (see must_wait() in session.c).
  */
 #include "base/clock.h"
 #include "broker/broker.h"

@@ -49,9 +49,9 @@ struct shard {
 	struct listener *tcp_listener; /* NULL: there is none */
 	struct server *server;
 
-	struct list sessions; /* struct session.link */
-	struct list waiting;  /* struct session.wait */
-	struct list owed;     /* struct receipt.owed */
+	struct list sessions;  /* struct session.link */
+	struct list waiting;   /* struct session.wait */
+	struct list owed;      /* struct receipt.owed */
 	struct map publishers; /* sessions that have sent something; key: their id */
 	struct map by_name; /* sessions of users that have private subscriptions; key: their name */
 	struct topics topics;
