@@ -32,18 +32,10 @@ enum {
 
 static const struct span none = { NULL, 0 };
 
-static struct span header_of(const struct stomp_frame *frame, struct span name)
-{
-	struct span value = none;
-
-	(void)stomp_frame_header(frame, name, &value);
-	return value;
-}
-
 static void fail(struct session *s, const struct stomp_frame *frame, const char *message,
 	const char *details)
 {
-	session_fail(s, header_of(frame, SPAN("receipt")), message, "%s", details);
+	session_fail(s, stomp_frame_value(frame, SPAN("receipt")), message, "%s", details);
 }
 
 /* --- CONNECT -------------------------------------------------------------- */
@@ -78,11 +70,11 @@ void session_connect(struct session *s, const struct stomp_frame *frame)
 	struct stomp_heartbeat client = { 0, 0 };
 	enum stomp_version version;
 
-	if (!stomp_version_negotiate(header_of(frame, SPAN("accept-version")), &version)) {
+	if (!stomp_version_negotiate(stomp_frame_value(frame, SPAN("accept-version")), &version)) {
 		session_fail_version(s);
 		return;
 	}
-	if (!read_heartbeat(s, header_of(frame, SPAN("heart-beat")), &client)) {
+	if (!read_heartbeat(s, stomp_frame_value(frame, SPAN("heart-beat")), &client)) {
 		session_fail(s, none, "Malformed heart-beat header",
 			"heart-beat must be two whole numbers with a comma between them");
 		return;
@@ -111,7 +103,7 @@ static bool check_destination(
 
 	if (destination.len <= most)
 		return true;
-	session_fail(s, header_of(frame, SPAN("receipt")), "Destination too long",
+	session_fail(s, stomp_frame_value(frame, SPAN("receipt")), "Destination too long",
 		"limits.destination is %zu bytes", most);
 	return false;
 }
@@ -171,7 +163,7 @@ static bool resolve_private(
 
 static bool resolve(struct session *s, const struct stomp_frame *frame, struct span *to)
 {
-	struct span from = header_of(frame, SPAN("destination"));
+	struct span from = stomp_frame_value(frame, SPAN("destination"));
 
 	if (!check_destination(s, frame, from))
 		return false;
@@ -238,7 +230,7 @@ static bool read_ack(const struct session *s, struct span word, enum subscriptio
 static bool check_pattern(struct session *s, const struct stomp_frame *frame, struct span pattern)
 {
 	const struct config *config = s->shard->broker->config;
-	struct span receipt = header_of(frame, SPAN("receipt"));
+	struct span receipt = stomp_frame_value(frame, SPAN("receipt"));
 	const char *why = NULL;
 
 	if (!route_allows_pattern(&s->shard->broker->route, pattern)) {
@@ -305,7 +297,7 @@ static bool check_subscribe(
 		return false;
 	}
 	if (s->subscription_count >= most) {
-		session_fail(s, header_of(frame, SPAN("receipt")), "Too many subscriptions",
+		session_fail(s, stomp_frame_value(frame, SPAN("receipt")), "Too many subscriptions",
 			"limits.subscriptions is %zu", most);
 		return false;
 	}
@@ -367,19 +359,19 @@ static bool add_subscription(struct session *s, const struct stomp_frame *frame,
 
 void session_subscribe(struct session *s, const struct stomp_frame *frame)
 {
-	struct span destination = header_of(frame, SPAN("destination"));
+	struct span destination = stomp_frame_value(frame, SPAN("destination"));
 	enum subscription_ack ack;
 
 	if (!destination.at) {
 		fail(s, frame, "Required header missing", "SUBSCRIBE needs the header destination");
 		return;
 	}
-	if (!read_ack(s, header_of(frame, SPAN("ack")), &ack)) {
+	if (!read_ack(s, stomp_frame_value(frame, SPAN("ack")), &ack)) {
 		fail(s, frame, "Unknown ack mode",
 			"ack must be auto, client or, since STOMP 1.1, client-individual");
 		return;
 	}
-	if (!add_subscription(s, frame, header_of(frame, SPAN("id")), destination, ack))
+	if (!add_subscription(s, frame, stomp_frame_value(frame, SPAN("id")), destination, ack))
 		return;
 	if (queues_has(s->shard->broker->queues, destination))
 		intake_open(s, frame, s->subscriptions);
@@ -402,8 +394,8 @@ static struct subscription **find_ended(struct session *s, struct span id, struc
 
 void session_unsubscribe(struct session *s, const struct stomp_frame *frame)
 {
-	struct span id = header_of(frame, SPAN("id"));
-	struct span destination = header_of(frame, SPAN("destination"));
+	struct span id = stomp_frame_value(frame, SPAN("id"));
+	struct span destination = stomp_frame_value(frame, SPAN("destination"));
 	struct subscription **at;
 	struct subscription *subscription;
 
@@ -502,7 +494,7 @@ static bool take_reply_to(struct session *s, const struct stomp_frame *frame,
 /* Without one, whoever reads it from the bus gives it the type that its body implies. */
 static struct span content_type_of(const struct session *s, const struct stomp_frame *frame)
 {
-	struct span type = header_of(frame, SPAN("content-type"));
+	struct span type = stomp_frame_value(frame, SPAN("content-type"));
 
 	if (!type.at && s->shard->broker->config->headers_content_type == TYPE_NONE)
 		return SPAN("");

@@ -60,9 +60,8 @@ static void drop_waiting(struct intake *in)
 
 bool intake_check(struct session *s, const struct stomp_frame *frame, struct span queue)
 {
-	struct span receipt = { NULL, 0 };
+	struct span receipt = stomp_frame_value(frame, SPAN("receipt"));
 
-	(void)stomp_frame_header(frame, SPAN("receipt"), &receipt);
 	if (stomp_pattern_is_special(queue)) {
 		session_fail(
 			s, receipt, "Not a queue", "the name of a queue holds none of * ? { }");

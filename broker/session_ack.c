@@ -70,17 +70,12 @@ void session_end_deliveries(struct session *s, const struct subscription *subscr
 
 static const struct delivery *find(const struct session *s, const struct stomp_frame *frame)
 {
-	struct span id = { NULL, 0 }, subscription = { NULL, 0 };
-
 	if (!s->acks)
 		return NULL;
-	if (s->version >= STOMP_VERSION_1_2) {
-		(void)stomp_frame_header(frame, SPAN("id"), &id);
-		return acks_by_number(s->acks, id);
-	}
-	(void)stomp_frame_header(frame, SPAN("message-id"), &id);
-	(void)stomp_frame_header(frame, SPAN("subscription"), &subscription);
-	return acks_by_message(s->acks, id, subscription);
+	if (s->version >= STOMP_VERSION_1_2)
+		return acks_by_number(s->acks, stomp_frame_value(frame, SPAN("id")));
+	return acks_by_message(s->acks, stomp_frame_value(frame, SPAN("message-id")),
+		stomp_frame_value(frame, SPAN("subscription")));
 }
 
 static void answer(struct session *s, const struct stomp_frame *frame, bool taken)
@@ -94,10 +89,8 @@ static void answer(struct session *s, const struct stomp_frame *frame, bool take
 		return;
 	d = find(s, frame);
 	if (!d) {
-		struct span receipt = { NULL, 0 };
-
-		(void)stomp_frame_header(frame, SPAN("receipt"), &receipt);
-		session_fail(s, receipt, "Unknown message", "%s names no message that waits for it",
+		session_fail(s, stomp_frame_value(frame, SPAN("receipt")), "Unknown message",
+			"%s names no message that waits for it",
 			stomp_command_name(frame->command));
 		return;
 	}

@@ -18,24 +18,16 @@ static const struct config *config_of(const struct session *s)
 	return s->shard->broker->config;
 }
 
-static struct span header_of(const struct stomp_frame *frame, struct span name)
-{
-	struct span value = { NULL, 0 };
-
-	(void)stomp_frame_header(frame, name, &value);
-	return value;
-}
-
 static void fail_unknown(struct session *s, const struct stomp_frame *frame)
 {
-	session_fail(s, header_of(frame, SPAN("receipt")), "Unknown transaction",
+	session_fail(s, stomp_frame_value(frame, SPAN("receipt")), "Unknown transaction",
 		"%s names a transaction that is not open", stomp_command_name(frame->command));
 }
 
 bool session_find_transaction(
 	struct session *s, const struct stomp_frame *frame, struct transaction **in)
 {
-	struct span id = header_of(frame, SPAN("transaction"));
+	struct span id = stomp_frame_value(frame, SPAN("transaction"));
 
 	if (compat_is_on(s, COMPAT_TRANSACTIONS))
 		id.at = NULL;
@@ -57,7 +49,7 @@ static size_t bytes_most(const struct session *s)
 
 static bool check_room(struct session *s, const struct stomp_frame *frame, size_t bytes)
 {
-	struct span receipt = header_of(frame, SPAN("receipt"));
+	struct span receipt = stomp_frame_value(frame, SPAN("receipt"));
 	size_t most = bytes_most(s);
 
 	if (s->transactions.frames >= config_of(s)->limits_transaction_frames) {
@@ -96,8 +88,8 @@ void session_hold_ack(struct session *s, const struct stomp_frame *frame, struct
 
 void session_begin(struct session *s, const struct stomp_frame *frame)
 {
-	struct span receipt = header_of(frame, SPAN("receipt"));
-	struct span id = header_of(frame, SPAN("transaction"));
+	struct span receipt = stomp_frame_value(frame, SPAN("receipt"));
+	struct span id = stomp_frame_value(frame, SPAN("transaction"));
 	size_t most = config_of(s)->limits_transactions;
 
 	if (compat_ignores(s, frame, COMPAT_TRANSACTIONS))
@@ -121,7 +113,7 @@ void session_begin(struct session *s, const struct stomp_frame *frame)
 static struct transaction *take_named(struct session *s, const struct stomp_frame *frame)
 {
 	struct transaction *in =
-		transactions_find(&s->transactions, header_of(frame, SPAN("transaction")));
+		transactions_find(&s->transactions, stomp_frame_value(frame, SPAN("transaction")));
 
 	if (compat_ignores(s, frame, COMPAT_TRANSACTIONS))
 		return NULL;
