@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "broker/hub.h"
 #include "broker/queues_internal.h"
 
@@ -225,7 +226,8 @@ static struct message *message_of(const struct queue_note *note)
 		.headers = note->headers,
 		.header_count = note->header_count,
 		.body = note->body,
-		.body_is_utf8 = (note->flags & QUEUE_NOTE_UTF8) != 0,
+		/* WebSocket clients are cut off by a text that is none: nobody's word is taken. */
+		.body_is_utf8 = (note->flags & QUEUE_NOTE_UTF8) && utf8_is_valid(note->body),
 	};
 	char id[MESSAGE_ID_BYTES];
 

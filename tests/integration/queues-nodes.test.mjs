@@ -298,6 +298,27 @@ describe('queues when nodes or Redis go', () => {
 		await workers;
 	});
 
+	it('a note that takes bytes for text harms no client', async () => {
+		const node = await start();
+		const reader = await node.connect();
+		const queue = name();
+		const length = (bytes) => Buffer.from(Uint32Array.of(bytes.length).buffer);
+		const spans = [queue, 'id', 'text/plain', '\xff']; /* and what it says of the last */
+		const note = Buffer.concat([
+			Buffer.from(['Q'.charCodeAt(), 1, 0, 8]),
+			Buffer.alloc(32),
+			Buffer.from('other'.padEnd(16, '\0')),
+			...spans.flatMap((s) => [length(s), Buffer.from(s, 'latin1')]),
+		]);
+
+		await reader.subscribe(queue);
+		await redis.publish(note, `websocket-events:node:${await nodeName(node)}`);
+		const message = await reader.message();
+
+		assert.deepEqual([...message.bytes], [255]);
+		assert.equal(message.isBinary, true);
+	});
+
 	it('an envelope of a Spring server is taken by one node', async () => {
 		const [first, second] = [await start(), await start()];
 		const queue = name();
