@@ -11,6 +11,7 @@ static const char *const never[] = {
 	"content-length",
 	"subscription",
 	"message-id",
+	"redelivered",
 	"ack",
 	"id",
 	"receipt",

@@ -37,6 +37,7 @@ static const char *const never[] = {
 	"content-length",
 	"subscription",
 	"message-id",
+	"redelivered",
 	"ack",
 	"id",
 	"receipt",
