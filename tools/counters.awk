@@ -6,11 +6,12 @@ END {
 	print "Its member `bus_counters` says what the bus has counted: `published`, `received`, `unreadable`"
 	print "(records that are no envelope), `local_only` (delivered on this node alone while Redis was away),"
 	print "`refused`, `reconnects`, and `outbox_bytes`, a gauge of what Redis has not given back yet. SockJS"
-	print "between nodes: `notes_sent`, `notes_received`, `notes_lost` (that no node heard), `owner_errors`"
-	print "(questions for a session's owner that Redis refused to answer)."
+	print "and queues between nodes: `notes_sent`, `notes_received`, `notes_lost` (that no node heard),"
+	print "`owner_errors` (questions for the owner of a session or queue that Redis refused to answer)."
 	print ""
 	print "`sessions` and `http_requests` beside them are gauges: open sessions, and SockJS requests that are"
-	print "still to be answered to their end."
+	print "still to be answered to their end. With `queues.prefix` there is `queues` too: how many this node"
+	print "knows (`known`, for queues.most), and the `messages` and `bytes` in those that it owns."
 }
 BEGIN {
 	print "# Counters"
