@@ -23,7 +23,7 @@ static uint64_t sum(const struct broker *b, size_t offset)
 
 /*
  * An end is counted after its beginning, but both may be read in between: what
- * has ended is read first, so that the difference is never below zero.
+ * has ended is read first. Not every processor keeps to that order.
  */
 static uint64_t open_now(const struct broker *b, enum conn_kind kind, uint64_t *opened)
 {
@@ -34,7 +34,7 @@ static uint64_t open_now(const struct broker *b, enum conn_kind kind, uint64_t *
 		closed += stats_read(stats_closed(&b->shards[i].stats, kind));
 	for (unsigned i = 0; i < b->shard_count; i++)
 		*opened += stats_read(stats_opened(&b->shards[i].stats, kind));
-	return *opened - closed;
+	return *opened > closed ? *opened - closed : 0;
 }
 
 /* Spring's thread pools are our event loops; those count as active that turn. */
