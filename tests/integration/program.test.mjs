@@ -233,6 +233,7 @@ describe('command line', () => {
 
 		try {
 			for (let i = 0; i < 12; i++) await broker.connect();
+			await until(() => broker.events('session.open').length === 12, 'all in the log');
 			const numbers = broker.events('session.open').map(({ session }) => session);
 
 			assert.equal(new Set(numbers).size, 12);

@@ -130,10 +130,9 @@ describe('a Spring server and stompbox on one Redis', () => {
 
 			lee.send(`/pub${room}/any`, body);
 			assert.equal((await onStompbox.next()).body, body);
-			lee.send(`/pub${room}/any`, '"fence"');
-			const { body: heard } = await onSpring.next();
-
-			assert.equal(heard, expected ?? '"fence"');
+			/* What does not come is told by what comes instead; else nothing may overtake it. */
+			if (expected === undefined) lee.send(`/pub${room}/any`, '"fence"');
+			assert.equal((await onSpring.next()).body, expected ?? '"fence"');
 		});
 
 	it('bytes are a data URL on Spring', async () => {
@@ -238,14 +237,19 @@ describe('a Spring server and stompbox on one Redis', () => {
 		await fleet.publish(address, { content: '1' });
 		kim.send('/pub/whispers/park@example.com', { content: '2' });
 		lee.send(address, { content: '3' });
-		for (const listener of own)
-			for (const content of ['1', '3']) {
-				const { body, destination, type } = await listener.next();
+		for (const listener of own) {
+			/* Spring lets one overtake the other. */
+			const both = [await listener.next(), await listener.next()];
 
-				assert.equal(JSON.parse(body).content, content);
+			assert.deepEqual(
+				both.map(({ body }) => JSON.parse(body).content).sort(),
+				['1', '3'],
+			);
+			for (const { destination, type } of both) {
 				assert.equal(destination, '/user/queue/whispers');
 				assert.equal(type, JSON_TYPE);
 			}
+		}
 		assert.equal(JSON.parse((await others.next()).body).content, '2');
 		assert.equal(others.heard.length, 1);
 		await second.end();
