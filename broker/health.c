@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "broker/broker.h"
+#include "broker/report.h"
 #include "transport/server.h"
 
 #include <inttypes.h>
@@ -57,13 +58,9 @@ static bool is_alive(const struct broker *b, char why[REASON_BYTES])
 static void put_counters(const struct broker *b, struct buf *out)
 {
 	buf_printf(out, ",\"counters\":{");
-	for (size_t row = 0; row < stats_row_count; row++) {
-		uint64_t sum = 0;
-
-		for (unsigned i = 0; i < b->shard_count; i++)
-			sum += stats_row_read(&b->shards[i].stats, &stats_rows[row]);
-		buf_printf(out, "%s\"%s\":%" PRIu64, row ? "," : "", stats_rows[row].name, sum);
-	}
+	for (size_t row = 0; row < stats_row_count; row++)
+		buf_printf(out, "%s\"%s\":%" PRIu64, row ? "," : "", stats_rows[row].name,
+			report_sum(b, stats_rows[row].offset));
 	buf_printf(out, "}");
 }
 

@@ -113,32 +113,33 @@ bool private_put_key(const struct route *r, struct span destination, struct buf 
 	return true;
 }
 
-/* Is this, as others write it, the owner's id or the name of its session? */
-static bool is_own(struct span key, const struct route *r, struct span rest, struct span id)
+/* Is what stands in `out` from `start` on the destination of this id? Leaves it as it is. */
+static bool is_own(
+	struct buf *out, size_t start, const struct route *r, struct span rest, struct span id)
 {
-	struct buf own = { NULL, 0, 0 };
-	bool same;
+	size_t end = out->len;
+	struct span own, key;
 
-	put_user(r, id, false, rest, &own);
-	same = id.len > 0 && span_eq(key, buf_span(&own));
-	buf_fini(&own);
-	return same;
+	put_user(r, id, false, rest, out);
+	key = (struct span){ out->at + start, end - start };
+	own = (struct span){ out->at + end, out->len - end };
+	out->len = end;
+	return id.len > 0 && span_eq(key, own);
 }
 
 bool private_put_target(const struct route *r, struct span destination,
 	const struct private_owner *owner, struct buf *out)
 {
-	struct span tail, name, rest, key;
+	struct span tail, name, rest;
 	size_t start = out->len;
 
 	switch (private_kind(r, destination)) {
 	case PRIVATE_USER:
 		if (!private_put_key(r, destination, out, &name, &rest))
 			return false;
-		key = (struct span){ out->at + start, out->len - start };
-		if (!span_eq(key, destination))
+		if (!span_eq((struct span){ out->at + start, out->len - start }, destination))
 			return false;
-		if (is_own(key, r, rest, owner->user)) {
+		if (is_own(out, start, r, rest, owner->user)) {
 			out->len = start;
 			put_user(r, owner->session, true, rest, out);
 		}

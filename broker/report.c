@@ -6,18 +6,14 @@
 
 #include <inttypes.h>
 
-/* What all shards have counted together. */
-#define SUM(b, field) sum((b), offsetof(struct stats, field))
+#define SUM(b, field) report_sum((b), offsetof(struct stats, field))
 
-static uint64_t sum(const struct broker *b, size_t offset)
+uint64_t report_sum(const struct broker *b, size_t offset)
 {
 	uint64_t total = 0;
 
-	for (unsigned i = 0; i < b->shard_count; i++) {
-		const char *stats = (const char *)&b->shards[i].stats;
-
-		total += stats_read((const _Atomic uint64_t *)(const void *)(stats + offset));
-	}
+	for (unsigned i = 0; i < b->shard_count; i++)
+		total += stats_read_at(&b->shards[i].stats, offset);
 	return total;
 }
 

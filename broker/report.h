@@ -18,6 +18,9 @@ uint64_t report_first_due(const struct broker *b) MUST_USE;
 /* On the hub's shard: writes the line when it is due. */
 void report_look(struct broker *b, uint64_t now_ms);
 
+/* What all shards have counted together; `offset` is the counter's in struct stats. Any thread. */
+uint64_t report_sum(const struct broker *b, size_t offset);
+
 /* Appends the text of the line. Any thread. */
 void report_put(const struct broker *b, struct buf *out);
 

@@ -8,9 +8,9 @@ const struct stats_row stats_rows[] = {
 
 const size_t stats_row_count = countof(stats_rows);
 
-uint64_t stats_row_read(const struct stats *stats, const struct stats_row *row)
+uint64_t stats_read_at(const struct stats *stats, size_t offset)
 {
-	const char *at = (const char *)stats + row->offset;
+	const char *at = (const char *)stats + offset;
 
 	return stats_read((const _Atomic uint64_t *)(const void *)at);
 }

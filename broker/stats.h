@@ -37,8 +37,8 @@ struct stats_row {
 extern const struct stats_row stats_rows[];
 extern const size_t stats_row_count;
 
-/* The counter of a row. */
-uint64_t stats_row_read(const struct stats *stats, const struct stats_row *row);
+/* The counter at that offset, such as a row's. */
+uint64_t stats_read_at(const struct stats *stats, size_t offset);
 
 /* How many connections of that kind were opened, and how many of them have ended. */
 _Atomic uint64_t *stats_opened(struct stats *stats, enum conn_kind kind);

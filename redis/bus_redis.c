@@ -405,13 +405,14 @@ static void publish_down(struct bus_redis *b, const struct bus_message *m, void 
 {
 	bool local = b->config.deliver_while_down;
 	enum bus_accepted how = local ? BUS_LOCAL : BUS_REFUSED;
+	uint64_t *counter = local ? &b->counters.local_only : &b->counters.refused;
 	bool extended = envelope_needs_extension(m);
 	struct bus_message received = *m;
 	struct record *r;
 
 	if (!received.content_type.at)
 		received.content_type = envelope_implied_type(m->body, m->body_is_utf8);
-	++*(local ? &b->counters.local_only : &b->counters.refused);
+	(*counter)++;
 	if (local && outbox_first_unheard(&b->outbox)) {
 		b->scratch.len = 0;
 		if (extended)
