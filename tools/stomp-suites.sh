@@ -74,11 +74,12 @@ ip route add 192.0.2.0/24 dev lo # where nobody answers
 work=$(mktemp -d)
 brokers=
 trap 'kill $brokers 2> /dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 143' INT TERM
 
 # Starts a node, and waits until it is ready.
 broker()
 {
-	timeout 3600 "${STOMPBOX:-build/release/stompbox}" --threads=2 --page=false \
+	timeout --foreground 3600 "${STOMPBOX:-build/release/stompbox}" --threads=2 --page=false \
 		--prefixes-broker=/topic --queues-prefix=/queue --prefixes-temp=/temp-queue \
 		--allow-client-publish --limits-body=16M --headers-content-type=none \
 		--heartbeat-send=1s --heartbeat-receive=1s --liveness-require-heartbeats "$@" > "$work/says" 2>&1 &
